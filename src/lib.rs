@@ -1,0 +1,3 @@
+//! juscache.
+
+pub mod ambient;

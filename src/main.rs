@@ -1,0 +1,3 @@
+//! juscache's command line.
+
+fn main() {}
