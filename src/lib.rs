@@ -1,3 +1,6 @@
 //! juscache.
+#![recursion_limit = "256"]
 
 pub mod ambient;
+pub mod resilience;
+pub mod supervision;

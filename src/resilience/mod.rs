@@ -1,0 +1,11 @@
+//! What to do when something outside fails, decided by pure state machines: no actor, no runtime, no clock of their own.
+//!
+//! Whoever uses them passes the moment in, so that every decision can be tested without waiting for it.
+
+pub mod backoff;
+pub mod breaker;
+pub mod deadline;
+
+pub use backoff::Backoff;
+pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState};
+pub use deadline::Deadline;

@@ -1,0 +1,8 @@
+//! The integration tests: one binary, one folder for each capability, one test for each behaviour.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says at which line"
+)]
+
+mod supervision;
