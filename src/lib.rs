@@ -2,5 +2,6 @@
 #![recursion_limit = "256"]
 
 pub mod ambient;
+pub mod domain;
 pub mod resilience;
 pub mod supervision;

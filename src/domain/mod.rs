@@ -1,0 +1,25 @@
+//! What a court process is, what its movements mean, and how a copy of it is written, cut and shown. Pure: no actor, no
+//! runtime, no clock, no database.
+//!
+//! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
+//! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
+//! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`: an answer.
+
+pub mod classify;
+pub mod cnj;
+pub mod codec;
+pub mod court;
+mod court_table;
+pub mod degree;
+pub mod entry;
+pub mod fold;
+pub mod movement;
+pub mod outcome;
+pub mod phase;
+pub mod render;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod served;
+pub mod snapshot;
+pub mod version;
+pub mod view;

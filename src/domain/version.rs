@@ -1,0 +1,62 @@
+//! Which of two copies of a process is newer, decided the same way in every tier.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The age of a copy on two clocks: when the vendor last looked at the court, then when we fetched.
+///
+/// The derived order compares the vendor's clock first, so a slow old fill never beats a newer one. A version without the
+/// vendor's clock is older than any with it; [`Version::after`] keeps that from happening to a later fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version {
+    /// When the vendor last verified the process at the court (`data_ultima_verificacao`; documented as always present,
+    /// but tolerated as null).
+    pub verified_at: Option<DateTime<Utc>>,
+    /// When the vendor's answer reached us.
+    pub fetched_at: DateTime<Utc>,
+}
+
+impl Version {
+    /// A version with both clocks cut to microseconds, the resolution of PostgreSQL, so that a copy compares equal to itself
+    /// after any round trip.
+    #[must_use]
+    pub fn new(verified_at: Option<DateTime<Utc>>, fetched_at: DateTime<Utc>) -> Self {
+        Self { verified_at: verified_at.map(|at| at.trunc_subsecs(6)), fetched_at: fetched_at.trunc_subsecs(6) }
+    }
+
+    /// This version, made at least as late on the vendor's clock as `previous`: what the vendor verified once stays
+    /// verified, even when a later answer leaves the field null.
+    #[must_use]
+    pub fn after(self, previous: Option<Version>) -> Self {
+        let known = previous.and_then(|version| version.verified_at);
+        Self { verified_at: self.verified_at.max(known), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        Utc.timestamp_opt(second, 0).unwrap()
+    }
+
+    #[test]
+    fn the_vendors_clock_decides_before_ours() {
+        let slow_old_fill = Version::new(Some(at(10)), at(99));
+        let newer = Version::new(Some(at(20)), at(30));
+        assert!(newer > slow_old_fill);
+        assert!(Version::new(Some(at(20)), at(31)) > newer);
+    }
+
+    #[test]
+    fn a_later_answer_without_the_vendors_clock_still_wins() {
+        let stored = Version::new(Some(at(10)), at(20));
+        let later = Version::new(None, at(30));
+        assert!(later < stored);
+        assert!(later.after(Some(stored)) > stored);
+        assert_eq!(later.after(None), later);
+    }
+}
