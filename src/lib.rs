@@ -4,4 +4,5 @@
 pub mod ambient;
 pub mod domain;
 pub mod resilience;
+pub mod sandbox;
 pub mod supervision;

@@ -1,0 +1,83 @@
+//! Which of the vendor's routes a request asks for.
+
+/// The vendor's routes that the sandbox knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// `GET /api/v2/processos/numero_cnj/{n}`.
+    Cover,
+    /// `GET …/{n}/movimentacoes`.
+    Movements,
+    /// `GET …/{n}/envolvidos`.
+    Envolvidos,
+    /// `GET …/{n}/status-atualizacao`, free.
+    Status,
+    /// `POST …/{n}/solicitar-atualizacao`.
+    Update,
+    /// `GET /api/v1/quantidade-creditos`, free.
+    Credits,
+    /// Anything else: 404.
+    Other,
+}
+
+impl Endpoint {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 7] =
+        [Self::Cover, Self::Movements, Self::Envolvidos, Self::Status, Self::Update, Self::Credits, Self::Other];
+
+    /// The name used in calls, faults and the overview.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cover => "cover",
+            Self::Movements => "movements",
+            Self::Envolvidos => "envolvidos",
+            Self::Status => "status",
+            Self::Update => "update",
+            Self::Credits => "credits",
+            Self::Other => "other",
+        }
+    }
+
+    /// The endpoint of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|endpoint| endpoint.as_str() == name)
+    }
+}
+
+/// The endpoint of a request and the number in its path, as it was written.
+pub(super) fn read<'a>(method: &str, path: &'a str) -> (Endpoint, Option<&'a str>) {
+    if path == "/api/v1/quantidade-creditos" && method == "GET" {
+        return (Endpoint::Credits, None);
+    }
+    let Some(tail) = path.strip_prefix("/api/v2/processos/numero_cnj/") else {
+        return (Endpoint::Other, None);
+    };
+    let (number, rest) = tail.split_once('/').unwrap_or((tail, ""));
+    let endpoint = match (method, rest) {
+        ("GET", "") => Endpoint::Cover,
+        ("GET", "movimentacoes") => Endpoint::Movements,
+        ("GET", "envolvidos") => Endpoint::Envolvidos,
+        ("GET", "status-atualizacao") => Endpoint::Status,
+        ("POST", "solicitar-atualizacao") => Endpoint::Update,
+        _ => Endpoint::Other,
+    };
+    (endpoint, Some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_methods_name_the_endpoint() {
+        let base = "/api/v2/processos/numero_cnj/1";
+        assert_eq!(read("GET", base), (Endpoint::Cover, Some("1")));
+        assert_eq!(read("GET", &format!("{base}/movimentacoes")), (Endpoint::Movements, Some("1")));
+        assert_eq!(read("POST", &format!("{base}/movimentacoes")), (Endpoint::Other, Some("1")));
+        assert_eq!(read("POST", &format!("{base}/solicitar-atualizacao")), (Endpoint::Update, Some("1")));
+        assert_eq!(read("GET", "/api/v1/quantidade-creditos"), (Endpoint::Credits, None));
+        assert_eq!(read("GET", "/api/v2/tribunais"), (Endpoint::Other, None));
+        assert!(Endpoint::ALL.into_iter().all(|endpoint| Endpoint::named(endpoint.as_str()) == Some(endpoint)));
+    }
+}

@@ -1,0 +1,80 @@
+//! What a simulated vendor is started with.
+
+use std::time::Duration;
+
+/// Settings of one [`super::Sandbox`]; the defaults never get in a caller's way.
+#[derive(Clone)]
+pub struct SandboxSettings {
+    /// The same seed and number give the same process, whenever and wherever the sandbox runs.
+    pub seed: u64,
+    /// The only accepted bearer token; `None` lets any non-empty one pass.
+    pub api_key: Option<String>,
+    /// Wait before every answer.
+    pub latency: Duration,
+    /// Starting balance; at zero or below, priced routes answer 402.
+    pub credits_centavos: i64,
+    /// Token bucket of one account (the vendor documents 500); what exceeds it gets 429.
+    pub requests_per_minute: u32,
+    /// Refuse numbers with wrong check digits. Whether the vendor does is unknown; its own documentation contains such
+    /// numbers, so the default is `false`.
+    pub check_dv: bool,
+    /// Which processes exist.
+    pub known: Known,
+    /// What an answer costs.
+    pub prices: Prices,
+    /// Time on the injected clock from an update request to its conclusion. Real ones were measured from half an hour to
+    /// four hours; the default of 30 s is for people who watch.
+    pub update_delay: Duration,
+    /// Whether `links.next` repeats `limit` and `ordem`. The documentation's example shows neither; with `false` a caller
+    /// that follows the link as it is gets pages of 20, newest first.
+    pub links_repeat_parameters: bool,
+}
+
+impl Default for SandboxSettings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            api_key: None,
+            latency: Duration::ZERO,
+            credits_centavos: 100_000_000,
+            requests_per_minute: 500,
+            check_dv: false,
+            known: Known::All,
+            prices: Prices::default(),
+            update_delay: Duration::from_secs(30),
+            links_repeat_parameters: true,
+        }
+    }
+}
+
+/// Which processes the simulated base holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Every number whose J.TR is a court, except those whose sequential part starts with `9999`. Two more prefixes are
+    /// special: `9998` is under secrecy of justice, `9997` has a cover and no movements.
+    All,
+    /// Only these, masked or as 20 digits.
+    Listed(Vec<String>),
+}
+
+/// Centavos of a real for each answer, told in `Creditos-Utilizados`.
+///
+/// Guesses to be configured: third parties' price lists of 2025 and 2026 differ by a factor of sixty. The defaults are the
+/// highest seen (the vendor's panel, 2026-08), so that a test that counts money notices every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prices {
+    /// A process's cover.
+    pub cover: i64,
+    /// The first page of its movements; the following ones are free with the `li` of the first.
+    pub movements: i64,
+    /// The first page of its parties.
+    pub envolvidos: i64,
+    /// An update request, charged when it is accepted.
+    pub update: i64,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self { cover: 300, movements: 300, envolvidos: 5, update: 300 }
+    }
+}
