@@ -2,7 +2,13 @@
 #![recursion_limit = "256"]
 
 pub mod ambient;
+pub mod config;
 pub mod domain;
+pub mod fetcher;
+pub mod journal;
+pub mod postgres_tier;
+pub mod redis_tier;
 pub mod resilience;
 pub mod sandbox;
 pub mod supervision;
+pub mod telemetry;

@@ -1,0 +1,2 @@
+DROP TABLE process_movements;
+DROP TABLE process_status_cache;

@@ -1,0 +1,1 @@
+DROP FUNCTION clean_expired_process_cache(interval);

@@ -1,0 +1,180 @@
+//! Every setting, read once, checked together, then handed to the rooms that need it. The variables and their defaults are
+//! listed in the README.
+//!
+//! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
+//! - `server`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`: one concern each, with the reason for every bound.
+//! - `reserved`: what the contract names for rooms to come.
+
+pub mod coordinator;
+pub mod fetcher;
+pub mod postgres;
+pub mod reader;
+pub mod redis;
+pub mod reserved;
+pub mod server;
+pub mod source;
+pub mod supervision;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use self::coordinator::{CoordinatorSettings, Patience};
+use self::fetcher::FetcherSettings;
+use self::reader::{Mistakes, Reader};
+use self::redis::RedisSettings;
+use self::server::ServerSettings;
+use self::source::Strings;
+use self::supervision::SupervisionSettings;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the service listens.
+    pub server: ServerSettings,
+    /// Embedded database and journal.
+    pub data_dir: PathBuf,
+    /// A PostgreSQL server; none means the embedded one.
+    pub database_url: Option<SecretString>,
+    /// The shared tier; none without `REDIS_URL`.
+    pub redis: Option<RedisSettings>,
+    /// The vendor.
+    pub fetcher: FetcherSettings,
+    /// The chain.
+    pub coordinator: CoordinatorSettings,
+    /// The actor tree.
+    pub supervision: SupervisionSettings,
+    /// Variables that are set but have no effect yet.
+    pub without_effect: Vec<&'static str>,
+}
+
+impl Settings {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// With every wrong value at once, by name.
+    pub fn read(source: &dyn Strings) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(source);
+        let settings = Self {
+            server: ServerSettings::read(&mut reader),
+            data_dir: reader.text("JUSCACHE_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
+            database_url: read_database_url(&mut reader),
+            coordinator: read_coordinator(&mut reader),
+            supervision: SupervisionSettings::default(),
+            redis: read_redis(&mut reader),
+            fetcher: read_fetcher(&mut reader),
+            without_effect: reserved::check(&mut reader),
+        };
+        reader.finish(settings)
+    }
+}
+
+fn read_database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text("DATABASE_URL")?;
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        reader
+            .refuse("DATABASE_URL", "not an address of PostgreSQL: write it as postgres://user:password@host/database");
+    } else if url.parse::<tokio_postgres::Config>().is_err() {
+        reader.refuse("DATABASE_URL", "PostgreSQL does not understand this address; check its parts and parameters");
+    }
+    Some(url.into())
+}
+
+fn read_coordinator(reader: &mut Reader<'_>) -> CoordinatorSettings {
+    let default = CoordinatorSettings::default();
+    CoordinatorSettings {
+        near_ttl: reader.duration("JUSCACHE_NEAR_TTL", default.near_ttl),
+        near_bytes: reader.bytes("JUSCACHE_NEAR_BYTES", default.near_bytes),
+        redis_ttl: reader.duration("JUSCACHE_REDIS_TTL", default.redis_ttl),
+        db_ttl: reader.duration("JUSCACHE_DB_TTL", default.db_ttl),
+        absent_ttl: reader.duration("JUSCACHE_ABSENT_TTL", default.absent_ttl),
+        patience: Patience {
+            soft: reader.duration("JUSCACHE_SOFT_TIMEOUT", default.patience.soft),
+            hard: reader.timeout("JUSCACHE_HARD_TIMEOUT", default.patience.hard),
+        },
+        ..default
+    }
+}
+
+fn read_redis(reader: &mut Reader<'_>) -> Option<RedisSettings> {
+    let urls: Vec<String> = reader.text("REDIS_URL")?.split(',').map(|url| url.trim().to_owned()).collect();
+    let settings = RedisSettings { urls, ..RedisSettings::default() };
+    if crate::redis_tier::actor::check(&settings).is_err() {
+        let what = "not an address of Redis: write it as redis://host:6379, rediss://host:6380, or a cluster's, \
+                    comma-separated";
+        reader.refuse("REDIS_URL", what);
+    }
+    Some(settings)
+}
+
+fn read_fetcher(reader: &mut Reader<'_>) -> FetcherSettings {
+    let default = FetcherSettings::default();
+    FetcherSettings {
+        api_key: reader.text("ESCAVADOR_API_KEY").map(SecretString::from),
+        base_url: reader.base_url("ESCAVADOR_BASE_URL", &default.base_url),
+        requests_per_minute: reader.number(
+            "ESCAVADOR_REQUESTS_PER_MINUTE",
+            default.requests_per_minute,
+            (1, 1_000_000),
+        ),
+        ..default
+    }
+}
+
+/// How long a whole lookup may take at the most: every tier's patience in turn, then the vendor's.
+#[must_use]
+pub fn lookup_limit(settings: &CoordinatorSettings) -> Duration {
+    let tiers = settings.redis_patience * 2 + settings.postgres_patience + settings.store_patience;
+    tiers + settings.patience.hard.max(settings.patience.soft)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_contracts() {
+        let settings = Settings::read(&HashMap::new()).unwrap();
+        assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.coordinator.near_ttl, Duration::from_secs(60));
+        assert_eq!(settings.coordinator.near_bytes, 256 << 20);
+        assert_eq!(settings.coordinator.db_ttl, Duration::from_secs(86_400));
+        assert!(settings.redis.is_none() && settings.database_url.is_none());
+        assert_eq!(settings.fetcher.base_url, "https://api.escavador.com");
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_and_by_name() {
+        let source = HashMap::from([
+            ("JUSCACHE_DB_TTL", "yesterday"),
+            ("JUSCACHE_NEAR_BYTES", "much"),
+            ("DATABASE_URL", "mysql://localhost"),
+            ("REDIS_URL", "http://localhost"),
+            ("ESCAVADOR_REQUESTS_PER_MINUTE", "0"),
+            ("JUSCACHE_SYNC_BATCH", "ten"),
+            ("JUSCACHE_LISTEN", "0.0.0.0:8000"),
+        ]);
+        let Mistakes(mistakes) = Settings::read(&source).unwrap_err();
+        let mut names: Vec<_> = mistakes.iter().map(|mistake| mistake.variable).collect();
+        names.sort_unstable();
+        let mut expected: Vec<_> = source.keys().copied().collect();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn an_open_address_has_to_be_wanted() {
+        let open = HashMap::from([("JUSCACHE_LISTEN", "0.0.0.0:80"), ("JUSCACHE_ALLOW_ANONYMOUS", "true")]);
+        assert!(Settings::read(&open).is_ok());
+    }
+
+    #[test]
+    fn a_secret_never_shows_up_in_a_mistake() {
+        let source = HashMap::from([("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=perhaps")]);
+        let mistakes = Settings::read(&source).unwrap_err().to_string();
+        assert!(!mistakes.contains("hunter2"), "{mistakes}");
+    }
+}

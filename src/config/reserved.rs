@@ -1,0 +1,36 @@
+//! Settings that the contract names for rooms that are not built yet. They are checked like all others, and whoever sets one
+//! is told that it has no effect: a cap that is silently ignored would be worse than none.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+
+/// Checks them and returns the names of those that are set.
+pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
+    reader.number("DATAJUD_REQUESTS_PER_MINUTE", 120, (1, 100_000));
+    reader.base_url("DATAJUD_BASE_URL", "https://api-publica.datajud.cnj.jus.br");
+    reader.retention("JUSCACHE_RETENTION", Duration::from_secs(7 * 24 * 3600));
+    reader.timeout("JUSCACHE_SYNC_INTERVAL", Duration::from_secs(1800));
+    reader.number("JUSCACHE_SYNC_BATCH", 10, (1, 1000));
+    reader.number("JUSCACHE_SYNC_DAILY_LIMIT", 200, (0, 1_000_000));
+    reader.duration("JUSCACHE_SYNC_WINDOW", Duration::from_secs(7200));
+    reader.number("JUSCACHE_BUDGET_DAY", 0, (0, u32::MAX));
+    reader.number("JUSCACHE_BUDGET_MONTH", 0, (0, u32::MAX));
+    reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
+    const NAMES: [&str; 13] = [
+        "DATAJUD_API_KEY",
+        "DATAJUD_BASE_URL",
+        "DATAJUD_REQUESTS_PER_MINUTE",
+        "ESCAVADOR_CALLBACK_TOKEN",
+        "JUSCACHE_ADMIN_TOKEN",
+        "JUSCACHE_BUDGET_DAY",
+        "JUSCACHE_BUDGET_MONTH",
+        "JUSCACHE_RETENTION",
+        "JUSCACHE_SYNC_BATCH",
+        "JUSCACHE_SYNC_DAILY_LIMIT",
+        "JUSCACHE_SYNC_INTERVAL",
+        "JUSCACHE_SYNC_WINDOW",
+        "JUSCACHE_WEBHOOK_PRIVATE",
+    ];
+    NAMES.into_iter().filter(|name| reader.text(name).is_some()).collect()
+}

@@ -1,0 +1,299 @@
+//! The client against the simulated vendor: what a whole process takes, and what each misbehaviour costs.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::ambient::{Clock, SystemClock, SystemRandom};
+use crate::domain::snapshot::Snapshot;
+use crate::fetcher::messages::Failure;
+use crate::sandbox::{Control, Endpoint, Fault, MovementStyle, ProcessShape, Sandbox, SandboxSettings};
+
+const NUMBER: &str = "0000001-39.2024.8.26.0100";
+const LONG: Duration = Duration::from_secs(30);
+
+fn free_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+async fn vendor(settings: SandboxSettings, movements: usize) -> Sandbox {
+    let sandbox = Sandbox::start(settings, free_port(), SystemClock::shared()).await.unwrap();
+    let shape = ProcessShape { movements: Some(movements), ..ProcessShape::default() };
+    sandbox.control().set_process(NUMBER, &shape);
+    sandbox
+}
+
+/// Impatient, so that what is slow is seen soon; the retries are quick.
+fn settings(base_url: String) -> FetcherSettings {
+    FetcherSettings {
+        base_url,
+        requests_per_minute: 60_000,
+        request_timeout: Duration::from_millis(700),
+        retry_base: Duration::from_millis(2),
+        ..FetcherSettings::default()
+    }
+}
+
+fn client(settings: FetcherSettings) -> Escavador {
+    let clock = SystemClock::shared();
+    let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
+    let key = SecretString::from("a-key");
+    Escavador::new(&key, settings, pace, clock, SystemRandom::shared(), Metrics::new()).unwrap()
+}
+
+fn cnj() -> Cnj {
+    Cnj::parse(NUMBER).unwrap()
+}
+
+async fn fetch(client: &Escavador, wait: Duration) -> Result<Fetched, FetchError> {
+    client.process(cnj(), Lane::Interactive, Deadline::after(SystemClock.monotonic(), wait)).await
+}
+
+fn found(fetched: Fetched) -> Snapshot {
+    match fetched.answer {
+        Answer::Found(snapshot) => *snapshot,
+        Answer::Unknown => panic!("the process is known"),
+    }
+}
+
+fn ids(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.movements.iter().map(|movement| movement.id.to_string()).collect()
+}
+
+fn vendor_ids(control: &Control) -> Vec<String> {
+    control.movement_ids(NUMBER).iter().map(i64::to_string).collect()
+}
+
+#[actix_rt::test]
+async fn a_whole_process_takes_the_fewest_requests() {
+    let sandbox = vendor(SandboxSettings { api_key: Some("a-key".into()), ..SandboxSettings::default() }, 1_234).await;
+    let client = client(settings(sandbox.base_url()));
+    let fetched = fetch(&client, LONG).await.unwrap();
+    assert_eq!((fetched.requests, fetched.cost_centavos), (4, 600), "the cover, then three pages of 500 at most");
+    let snapshot = found(fetched);
+    assert_eq!(ids(&snapshot), vendor_ids(sandbox.control()));
+    assert_eq!((snapshot.cover.tribunal.as_str(), snapshot.cover.declared_total), ("TJSP", Some(1_234)));
+    assert!(snapshot.version.verified_at.is_some_and(|verified| verified <= snapshot.version.fetched_at));
+    assert!(snapshot.cover.raw.contains("fontes"));
+    assert_eq!((sandbox.control().calls().len(), sandbox.control().charged()), (4, 600));
+    let metrics = client.metrics.render();
+    let cover = r#"juscache_upstream_requests_total{provider="escavador",endpoint="cover",outcome="ok"} 1"#;
+    assert!(metrics.contains(cover), "{metrics}");
+    assert!(metrics.contains(r#"juscache_upstream_cost_centavos_total{lane="interactive"} 600"#), "{metrics}");
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn both_styles_and_odd_fields_are_the_same_process() {
+    let sandbox = vendor(SandboxSettings::default(), 60).await;
+    let control = sandbox.control();
+    let client = client(settings(sandbox.base_url()));
+    for style in [MovementStyle::Bare, MovementStyle::Full] {
+        let shape = ProcessShape { movements: Some(60), style: Some(style), ..ProcessShape::default() };
+        control.set_process(NUMBER, &shape);
+        let plain = found(fetch(&client, LONG).await.unwrap());
+        assert_eq!(ids(&plain), vendor_ids(control), "{style:?}");
+        control.set_fault(Fault::GrauAsString, None, None);
+        let quoted = found(fetch(&client, LONG).await.unwrap());
+        assert_eq!(quoted.movements, plain.movements, "{style:?}");
+        control.clear_faults();
+        control.set_fault(Fault::NullsInRequired, None, None);
+        let sparse = found(fetch(&client, LONG).await.unwrap());
+        assert_eq!(ids(&sparse), ids(&plain), "{style:?}");
+        assert_eq!((sparse.cover.tribunal.as_str(), sparse.version.verified_at.is_some()), ("TJSP", true));
+        control.clear_faults();
+    }
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn unknown_and_empty_processes_are_answers() {
+    let sandbox = vendor(SandboxSettings::default(), 0).await;
+    let client = client(settings(sandbox.base_url()));
+    let empty = fetch(&client, LONG).await.unwrap();
+    assert_eq!(empty.requests, 2);
+    assert!(found(empty).movements.is_empty());
+    sandbox.control().forget_process(NUMBER);
+    let unknown = fetch(&client, LONG).await.unwrap();
+    assert!(matches!(unknown.answer, Answer::Unknown));
+    assert_eq!((unknown.requests, unknown.cost_centavos), (1, 0));
+    sandbox.stop().await;
+}
+
+/// One misbehaviour that does not pass: where, what it is to the reader, how many requests, how many centavos we know of.
+type Case = (Fault, Endpoint, Failure, usize, u64);
+
+#[actix_rt::test]
+async fn each_misbehaviour_has_its_failure_its_requests_and_its_cost() {
+    use Endpoint::{Cover, Movements};
+    let limited =
+        |retry_after: Option<&str>, html| Fault::RateLimited { retry_after: retry_after.map(str::to_owned), html };
+    let elsewhere = vendor(SandboxSettings::default(), 1).await;
+    let cases: Vec<Case> = vec![
+        (limited(None, false), Cover, Failure::RateLimited, 1, 0),
+        (limited(None, true), Movements, Failure::RateLimited, 2, 300),
+        (limited(Some("30"), false), Cover, Failure::RateLimited, 1, 0),
+        (limited(Some("0"), false), Cover, Failure::RateLimited, 3, 0),
+        (Fault::Html500, Cover, Failure::ServerError, 3, 0),
+        (Fault::Json503, Movements, Failure::ServerError, 4, 300),
+        (Fault::Unauthorized, Cover, Failure::Unauthorized, 1, 0),
+        (Fault::NoCredit, Movements, Failure::NoCredit, 2, 300),
+        (Fault::Blocked403, Cover, Failure::NoCredit, 1, 0),
+        (Fault::ErrorsAsEmptyArray, Cover, Failure::Refused, 1, 0),
+        (Fault::ErrorsAsEmptyArray, Movements, Failure::Refused, 3, 300),
+        (Fault::Reset, Cover, Failure::Unreachable, 2, 0),
+        (Fault::CutJson, Movements, Failure::Unreadable, 3, 900),
+        (Fault::Truncated, Cover, Failure::Unreadable, 2, 600),
+        (Fault::WrongShape, Cover, Failure::Unreadable, 1, 300),
+        (Fault::WrongShape, Movements, Failure::Unreadable, 2, 600),
+        (Fault::NeverEnds, Cover, Failure::TimedOut, 2, 600),
+        // The vendor charged, and we cannot know.
+        (Fault::ChargedTimeout, Cover, Failure::TimedOut, 2, 0),
+        (Fault::Redirect(elsewhere.base_url()), Cover, Failure::Unreadable, 1, 0),
+        (Fault::NextLoops, Movements, Failure::EndlessPages, 2, 600),
+        (Fault::NextRepeatsCursor, Movements, Failure::EndlessPages, 3, 600),
+    ];
+    let sandbox = vendor(SandboxSettings::default(), 1_200).await;
+    let control = sandbox.control();
+    for (fault, endpoint, failure, requests, cost) in cases {
+        let name = format!("{} on {}", fault.as_str(), endpoint.as_str());
+        control.set_fault(fault, Some(endpoint), None);
+        let error = fetch(&client(settings(sandbox.base_url())), LONG).await.unwrap_err();
+        assert_eq!((error.failure, error.cost_centavos), (failure, cost), "{name}");
+        assert_eq!(control.calls().len(), requests, "{name}");
+        assert_eq!(error.retry_after.is_some(), failure == Failure::RateLimited, "{name}");
+        control.clear_faults();
+        control.reset_calls();
+    }
+    assert_eq!(elsewhere.control().calls(), [], "no redirect is followed");
+    sandbox.stop().await;
+    elsewhere.stop().await;
+}
+
+#[actix_rt::test]
+async fn advice_is_passed_on() {
+    let sandbox = vendor(SandboxSettings::default(), 1).await;
+    let client = client(settings(sandbox.base_url()));
+    let mut advice = Vec::new();
+    for retry_after in [None, Some("30".to_owned()), Some("Fri, 01 Jan 2100 00:00:00 GMT".to_owned())] {
+        sandbox.control().set_fault(Fault::RateLimited { retry_after, html: false }, None, Some(1));
+        advice.push(fetch(&client, LONG).await.unwrap_err().retry_after.unwrap().as_secs());
+    }
+    assert!(matches!(advice.as_slice(), [0..=65, 30, 86_400]), "{advice:?}");
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn what_passes_is_repeated_and_then_forgotten() {
+    let sandbox = vendor(SandboxSettings::default(), 30).await;
+    let control = sandbox.control();
+    let client = client(settings(sandbox.base_url()));
+    let soon = Fault::RateLimited { retry_after: Some("1".into()), html: false };
+    // The two that are well framed or charged are paid twice.
+    for (fault, cost) in
+        [(Fault::Html500, 600), (soon, 600), (Fault::Reset, 600), (Fault::CutJson, 900), (Fault::Truncated, 900)]
+    {
+        let name = fault.as_str();
+        control.set_fault(fault, Some(Endpoint::Movements), Some(1));
+        let fetched = fetch(&client, LONG).await.unwrap();
+        assert_eq!((fetched.requests, fetched.cost_centavos), (3, cost), "{name}");
+        assert_eq!(ids(&found(fetched)), vendor_ids(control), "{name}");
+    }
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn the_key_goes_to_no_other_host() {
+    let elsewhere = vendor(SandboxSettings::default(), 1_200).await;
+    let sandbox = vendor(SandboxSettings::default(), 1_200).await;
+    let control = sandbox.control();
+    let client = client(settings(sandbox.base_url()));
+    for fault in [Fault::NextToOtherHost(elsewhere.base_url()), Fault::NextHttp] {
+        control.set_fault(fault, Some(Endpoint::Movements), None);
+        let fetched = fetch(&client, LONG).await.unwrap();
+        assert_eq!(fetched.requests, 4);
+        assert_eq!(ids(&found(fetched)), vendor_ids(control));
+        control.clear_faults();
+    }
+    assert!(control.calls().iter().all(|call| call.authorization.as_deref() == Some("Bearer a-key")));
+    assert_eq!(elsewhere.control().calls(), []);
+    sandbox.stop().await;
+    elsewhere.stop().await;
+}
+
+#[actix_rt::test]
+async fn an_older_vendor_gets_smaller_pages() {
+    let sandbox = vendor(SandboxSettings::default(), 250).await;
+    sandbox.control().set_fault(Fault::ErrorsAsEmptyArray, Some(Endpoint::Movements), Some(1));
+    let fetched = fetch(&client(settings(sandbox.base_url())), LONG).await.unwrap();
+    assert_eq!(fetched.requests, 5, "the cover, a refusal, three pages of 100");
+    assert_eq!(found(fetched).movements.len(), 250);
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn links_that_lose_the_limit_cost_one_short_page() {
+    let forgetful = SandboxSettings { links_repeat_parameters: false, ..SandboxSettings::default() };
+    let sandbox = vendor(forgetful, 2_000).await;
+    let fetched = fetch(&client(settings(sandbox.base_url())), LONG).await.unwrap();
+    assert_eq!(fetched.requests, 6, "the cover, 500, 20, then 500 twice and the rest");
+    assert_eq!(ids(&found(fetched)), vendor_ids(sandbox.control()));
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn bounds_hold() {
+    let sandbox = vendor(SandboxSettings::default(), 1_200).await;
+    let control = sandbox.control();
+    let base = || settings(sandbox.base_url());
+
+    let small = client(FetcherSettings { max_body: 1_000, ..base() });
+    let error = fetch(&small, LONG).await.unwrap_err();
+    assert_eq!((error.failure, error.cost_centavos, control.calls().len()), (Failure::Unreadable, 300, 1));
+
+    let short = client(FetcherSettings { max_pages: 2, ..base() });
+    control.reset_calls();
+    assert_eq!(fetch(&short, LONG).await.unwrap_err().failure, Failure::EndlessPages);
+    assert_eq!(control.calls().len(), 3);
+
+    control.reset_calls();
+    let error = fetch(&client(base()), Duration::ZERO).await.unwrap_err();
+    assert_eq!((error.failure, control.calls().len()), (Failure::TimedOut, 0), "nothing is sent for nobody");
+
+    control.set_latency(Duration::from_secs(5));
+    let began = SystemClock.monotonic();
+    let error = fetch(&client(base()), Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!((error.failure, control.calls().len()), (Failure::TimedOut, 1), "no try beyond the deadline");
+    assert!(SystemClock.monotonic() - began < Duration::from_secs(3));
+
+    let slow = client(FetcherSettings { requests_per_minute: 1, ..base() });
+    control.set_latency(Duration::ZERO);
+    control.reset_calls();
+    let error = fetch(&slow, LONG).await.unwrap_err();
+    assert_eq!((error.failure, control.calls().len()), (Failure::RateLimited, 1), "our own limit, after the cover");
+    assert!(error.retry_after.is_some_and(|advice| advice > LONG));
+    sandbox.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_closed_port_is_tried_as_often_as_allowed() {
+    let sandbox = vendor(SandboxSettings::default(), 1).await;
+    let client = client(settings(sandbox.base_url()));
+    sandbox.stop().await;
+    assert_eq!(fetch(&client, LONG).await.unwrap_err().failure, Failure::Unreachable);
+    let refused = r#"endpoint="cover",outcome="unreachable"} 3"#;
+    assert!(client.metrics.render().contains(refused), "{}", client.metrics.render());
+}
+
+#[actix_rt::test]
+async fn a_key_that_is_no_header_is_said_so() {
+    let clock = SystemClock::shared();
+    let pace = Pace::new(1, Arc::clone(&clock));
+    let broken = SecretString::from("two\nlines");
+    let error =
+        Escavador::new(&broken, settings("http://x".into()), pace, clock, SystemRandom::shared(), Metrics::new());
+    let error = error.unwrap_err();
+    assert_eq!(error.failure(), Failure::Unauthorized);
+    assert!(!error.to_string().contains("two"));
+}

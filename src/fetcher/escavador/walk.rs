@@ -1,0 +1,82 @@
+//! One fetch from the cover to the last page of movements.
+
+use super::client::{Client, Endpoint, Reply};
+use super::convert::{self, ReceivedCover};
+use super::outcome::{Repeat, Setback};
+use super::pages::{Step, Walk};
+use super::tally::Tally;
+use super::wire::{Movimentacao, Page, Processo};
+use crate::domain::cnj::Cnj;
+use crate::fetcher::messages::{Answer, Failure};
+use crate::resilience::deadline::Deadline;
+
+/// Buys the whole process, or learns that the vendor does not know it.
+///
+/// # Errors
+/// The [`Setback`] that ended it. What was read until then is dropped: a process with a hole in it would be served for whole.
+pub(super) async fn process(
+    client: &Client,
+    cnj: Cnj,
+    max_pages: u32,
+    deadline: Deadline,
+    tally: &mut Tally,
+) -> Result<Answer, Setback> {
+    // Masked, because older documentation accepts nothing else.
+    let path = format!("/api/v2/processos/numero_cnj/{}", cnj.masked());
+    let Some(cover) = cover(client, cnj, &path, deadline, tally).await? else {
+        return Ok(Answer::Unknown);
+    };
+    let movements = movements(client, Walk::new(&path, max_pages), deadline, tally).await?;
+    Ok(Answer::Found(Box::new(convert::snapshot(cnj, cover, movements))))
+}
+
+async fn cover(
+    client: &Client,
+    cnj: Cnj,
+    path: &str,
+    deadline: Deadline,
+    tally: &mut Tally,
+) -> Result<Option<ReceivedCover>, Setback> {
+    let (processo, raw, at) = match client.get(Endpoint::Cover, path, Processo::decode, deadline, tally).await? {
+        Reply::Absent => return Ok(None),
+        Reply::Found { content, raw, at } => (content, raw, at),
+    };
+    if convert::names_another(cnj, &processo) {
+        // The vendor's own documentation answers with numbers that are wrong in themselves, so its answers are not judged by them.
+        tracing::warn!(cnj = cnj.masked(), "the vendor's cover names another process");
+    }
+    Ok(Some(ReceivedCover { processo, raw, at }))
+}
+
+async fn movements(
+    client: &Client,
+    mut walk: Walk,
+    deadline: Deadline,
+    tally: &mut Tally,
+) -> Result<Vec<Movimentacao>, Setback> {
+    let mut movements = Vec::new();
+    let mut path = walk.first();
+    loop {
+        let page = match client.get(Endpoint::Movements, &path, Page::decode, deadline, tally).await {
+            Ok(Reply::Found { content, .. }) => content,
+            // A process can have a cover and no movements yet.
+            Ok(Reply::Absent) if walk.is_at_first() => return Ok(Vec::new()),
+            // A page that was promised and is not there: what we have is no whole process.
+            Ok(Reply::Absent) => return Err(Setback::unreadable()),
+            Err(setback) if setback.failure == Failure::Refused => match walk.refused() {
+                Some(instead) => {
+                    path = instead;
+                    continue;
+                }
+                None => return Err(setback),
+            },
+            Err(setback) => return Err(setback),
+        };
+        let step = walk.after(&page).map_err(|failure| Setback::of(failure, Repeat::Never))?;
+        movements.extend(page.items);
+        match step {
+            Step::Whole => return Ok(movements),
+            Step::Ask(next) => path = next,
+        }
+    }
+}

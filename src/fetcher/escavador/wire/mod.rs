@@ -1,0 +1,21 @@
+//! The vendor's JSON, read leniently.
+//!
+//! The documentation, its examples and measured answers disagree on types and on what may be null, so nothing but the outermost shape is
+//! insisted on: a field of an unexpected type counts as absent, unknown keys are ignored. What is not used here (parties, `capa`,
+//! hearings) is not read at all: the cover is kept as it came.
+
+mod error;
+mod lenient;
+mod movement;
+mod process;
+
+pub(super) use error::ErrorBody;
+pub(super) use movement::{Classificacao, Fonte, Movimentacao, Page};
+pub(super) use process::{Processo, ProcessoFonte};
+
+/// The body is JSON, but not of the shape that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrongShape;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The client of the vendors: the only room that speaks to them, and the only one that can spend.
+//!
+//! ```text
+//! Fetch ─► actor ─► Provider ─► Walk (pages, pure) ─► Client ─► Limiter ─► the vendor
+//!                                   ▲                   │
+//!                     convert (pure)┘        outcome, retry (pure)
+//! ```
+//!
+//! * [`messages`] is what the room is asked and what it answers; [`provider`] is what a vendor must be able to do, so that a second
+//!   one is a folder beside [`escavador`].
+//! * Every decision has one place: what a status means (`escavador/outcome.rs`), whether it is asked again (`escavador/retry.rs`),
+//!   when the pages end (`escavador/pages.rs`), how fast we may ask ([`limiter`]).
+//! * Nothing of a walk that did not reach its end is ever given out as a process.
+
+pub mod actor;
+pub mod escavador;
+mod handlers;
+pub mod limiter;
+pub mod messages;
+pub mod provider;
+mod tls;
+
+pub use actor::Fetcher;
+pub(crate) use tls::install_cryptography;

@@ -1,0 +1,96 @@
+//! What the PostgreSQL tier is asked, and what it answers.
+
+use std::sync::Arc;
+
+use actix::Message;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use crate::domain::cnj::Cnj;
+use crate::domain::entry::Entry;
+use crate::domain::version::Version;
+
+/// Reads what is stored of one process: one round trip.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Option<StoredProcess>, PostgresError>")]
+pub struct Read {
+    /// The process.
+    pub cnj: Cnj,
+}
+
+/// A stored process as its row says.
+#[derive(Debug, Clone)]
+pub struct StoredProcess {
+    /// The envelope; none when only an absence is known.
+    pub envelope: Option<Bytes>,
+    /// `cache_valid_until`: it decides, not the envelope's header, so that an operator's UPDATE takes effect.
+    pub fresh_until: DateTime<Utc>,
+    /// Version by its columns (`verified_at`, `last_api_sync`): known even when the envelope cannot be read any more, so that
+    /// what replaces it can be made to look newer. For an absence: (`verified_at`, `absent_since`).
+    pub version: Version,
+    /// Until when the vendor's "no such process" is believed.
+    pub absent_until: Option<DateTime<Utc>>,
+}
+
+/// Stores a whole process in one transaction, unless a newer version is stored.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Stored, PostgresError>")]
+pub struct Store {
+    /// The process.
+    pub entry: Arc<Entry>,
+    /// `cache_valid_until`: how long the stored copy counts as fresh, which may differ from what the envelope says for the
+    /// tiers above.
+    pub fresh_until: DateTime<Utc>,
+}
+
+/// Remembers that the vendor does not know a process. A copy that is stored stays stored.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), PostgresError>")]
+pub struct StoreAbsence {
+    /// The process.
+    pub cnj: Cnj,
+    /// Its version: when the vendor said so.
+    pub version: Version,
+    /// Until when it is believed.
+    pub until: DateTime<Utc>,
+}
+
+/// What became of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is in the database.
+    Stored,
+    /// The database held a newer version, and keeps it.
+    Outdated,
+}
+
+/// Why PostgreSQL did not do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PostgresError {
+    /// Known to be away: not asked, no time lost.
+    #[error("postgresql is away")]
+    Away,
+    /// No connection or no answer within the timeout.
+    #[error("postgresql does not answer in time")]
+    TimedOut,
+    /// The connection broke.
+    #[error("the connection to postgresql broke")]
+    Disconnected,
+    /// PostgreSQL refused the statement; the log says why.
+    #[error("postgresql refused the statement")]
+    Refused,
+}
+
+impl PostgresError {
+    /// The word for logs, metrics and `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Away => "away",
+            Self::TimedOut => "timed-out",
+            Self::Disconnected => "disconnected",
+            Self::Refused => "refused",
+        }
+    }
+}

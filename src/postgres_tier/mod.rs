@@ -1,0 +1,18 @@
+//! The durable tier, in PostgreSQL.
+
+pub mod actor;
+pub mod connect;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+mod handlers;
+pub mod messages;
+pub mod migrations;
+mod models;
+mod pool;
+mod queries;
+mod schema;
+pub mod status;
+mod tier;
+
+pub use actor::PostgresTier;
+pub use status::PostgresStatus;

@@ -1,0 +1,177 @@
+//! The metrics registry. One for each service, never a global one, so that two services in one process (as in tests) do not
+//! count each other's events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Labels of one lookup.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LookupLabels {
+    /// `ServedFrom`, or `none` when there was no answer.
+    pub source: &'static str,
+    /// `fresh`, a `StaleReason`, or a problem's slug.
+    pub outcome: &'static str,
+}
+
+/// Labels of one request to a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct UpstreamLabels {
+    /// `escavador` or `datajud`.
+    pub provider: &'static str,
+    /// `cover`, `movements`, …
+    pub endpoint: &'static str,
+    /// `ok`, `unknown`, or a `Failure`.
+    pub outcome: &'static str,
+}
+
+/// One label: the lane of a paid call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LaneLabel {
+    /// `interactive` or `background`.
+    pub lane: &'static str,
+}
+
+/// One label: an actor's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ActorLabel {
+    /// As the supervisor names it.
+    pub actor: String,
+}
+
+/// One label: a tier.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TierLabel {
+    /// `redis`, `postgres` or `upstream`.
+    pub tier: &'static str,
+}
+
+/// Labels of an unreadable copy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CorruptLabels {
+    /// Where it was.
+    pub tier: &'static str,
+    /// A `CodecError`.
+    pub cause: &'static str,
+}
+
+/// One label: where an answer came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    /// `ServedFrom`.
+    pub source: &'static str,
+}
+
+/// Everything that is counted. Cloning shares the counters.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// `juscache_lookups_total{source,outcome}`.
+    pub lookups: Family<LookupLabels, Counter>,
+    /// `juscache_lookup_seconds{source}`.
+    pub lookup_seconds: Family<SourceLabel, Histogram, fn() -> Histogram>,
+    /// `juscache_served_age_seconds`: how long ago what was served had been fetched.
+    pub served_age_seconds: Histogram,
+    /// `juscache_upstream_requests_total{provider,endpoint,outcome}`.
+    pub upstream_requests: Family<UpstreamLabels, Counter>,
+    /// `juscache_upstream_cost_centavos_total{lane}`.
+    pub upstream_cost: Family<LaneLabel, Counter>,
+    /// `juscache_upstream_calls_avoided_total`: lookups answered without a request to the vendor.
+    pub calls_avoided: Counter,
+    /// `juscache_actor_restarts_total{actor}`.
+    pub actor_restarts: Family<ActorLabel, Counter>,
+    /// `juscache_actor_in_flight{actor}`.
+    pub actor_in_flight: Family<ActorLabel, Gauge>,
+    /// `juscache_tier_up{tier}`: 1 or 0.
+    pub tier_up: Family<TierLabel, Gauge>,
+    /// `juscache_corrupt_copies_total{tier,cause}`.
+    pub corrupt_copies: Family<CorruptLabels, Counter>,
+    /// `juscache_journal_pending`: paid answers that wait for PostgreSQL.
+    pub journal_pending: Gauge,
+    registry: Arc<Registry>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Fresh counters, all at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            lookups: Family::default(),
+            lookup_seconds: Family::new_with_constructor(latency_buckets),
+            served_age_seconds: age_buckets(),
+            upstream_requests: Family::default(),
+            upstream_cost: Family::default(),
+            calls_avoided: Counter::default(),
+            actor_restarts: Family::default(),
+            actor_in_flight: Family::default(),
+            tier_up: Family::default(),
+            corrupt_copies: Family::default(),
+            journal_pending: Gauge::default(),
+            registry: Arc::default(),
+        };
+        let mut registry = Registry::with_prefix("juscache");
+        registry.register("lookups", "Lookups answered, by source and outcome", metrics.lookups.clone());
+        registry.register("lookup_seconds", "Time to answer a lookup", metrics.lookup_seconds.clone());
+        registry.register("served_age_seconds", "Age of what was served", metrics.served_age_seconds.clone());
+        registry.register("upstream_requests", "Requests sent to vendors", metrics.upstream_requests.clone());
+        registry.register("upstream_cost_centavos", "Centavos charged by vendors", metrics.upstream_cost.clone());
+        registry.register("upstream_calls_avoided", "Lookups that cost nothing", metrics.calls_avoided.clone());
+        registry.register("actor_restarts", "Actors replaced after a panic or a hang", metrics.actor_restarts.clone());
+        registry.register("actor_in_flight", "Messages an actor is working on", metrics.actor_in_flight.clone());
+        registry.register("tier_up", "Whether a tier answers", metrics.tier_up.clone());
+        registry.register(
+            "corrupt_copies",
+            "Copies whose checksum or content was wrong",
+            metrics.corrupt_copies.clone(),
+        );
+        registry.register("journal_pending", "Paid answers that wait for PostgreSQL", metrics.journal_pending.clone());
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    /// Notes whether a tier answers.
+    pub fn set_tier_up(&self, tier: &'static str, up: bool) {
+        self.tier_up.get_or_create(&TierLabel { tier }).set(i64::from(up));
+    }
+
+    /// Notes one copy that could not be used.
+    pub fn count_corrupt(&self, tier: &'static str, cause: &'static str) {
+        self.corrupt_copies.get_or_create(&CorruptLabels { tier, cause }).inc();
+    }
+
+    /// Notes one answered lookup.
+    pub fn count_lookup(&self, source: &'static str, outcome: &'static str, took: Duration) {
+        self.lookups.get_or_create(&LookupLabels { source, outcome }).inc();
+        self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
+    }
+
+    /// The text that `/metrics` answers.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics cannot be rendered");
+        }
+        text
+    }
+}
+
+fn latency_buckets() -> Histogram {
+    Histogram::new([0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
+
+fn age_buckets() -> Histogram {
+    Histogram::new([1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0])
+}
