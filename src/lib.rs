@@ -3,6 +3,7 @@
 
 pub mod ambient;
 pub mod config;
+pub mod coordinator;
 pub mod domain;
 pub mod fetcher;
 pub mod journal;

@@ -1,0 +1,122 @@
+//! The mailbox of a shard: whoever asks joins the process's flight, or opens one.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{Handler, Response};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+
+use super::actor::Coordinator;
+use super::messages::{Demand, Lookup, LookupError, Reach, Served};
+use super::plan::Want;
+use super::reader::{Decision, Progress, decide};
+use super::shard::{OpenFlight, Shard};
+use crate::domain::cnj::Cnj;
+use crate::resilience::Deadline;
+use crate::supervision::spawn::detach_to_finish;
+
+/// When a crowd is turned away, it is told to come back after the flight they crowd around has probably landed.
+const CROWDED_RETRY: Duration = Duration::from_secs(2);
+/// When the service recovers, it has usually done so by then.
+const RECOVERY_RETRY: Duration = Duration::from_secs(1);
+
+impl Handler<Lookup> for Coordinator {
+    type Result = Response<Result<Served, LookupError>>;
+
+    fn handle(&mut self, lookup: Lookup, _: &mut Self::Context) -> Self::Result {
+        let Lookup { cnj, demand, deadline } = lookup;
+        let (now, wall) = (self.shard.clock.monotonic(), self.shard.clock.now());
+        // Looked at once more: the flight that this reader missed may have landed while the message was under way.
+        if let Some(answer) = self.shard.near.answer(&cnj, &demand, now, wall) {
+            return Response::reply(answer);
+        }
+        match self.board(cnj, Want::of(&demand, wall)) {
+            Ok(seat) => Response::fut(seat.wait(demand, deadline)),
+            Err(error) => Response::reply(Err(error)),
+        }
+    }
+}
+
+impl Coordinator {
+    /// Joins the flight for a process, or opens one.
+    fn board(&self, cnj: Cnj, want: Want) -> Result<Seat, LookupError> {
+        let shard = Rc::clone(&self.shard);
+        let running = shard.flights.borrow().get(&cnj).cloned();
+        let collapsed = running.is_some();
+        let open = match running {
+            Some(open) if open.readers.get() >= shard.settings.max_readers => {
+                return Err(LookupError::Overloaded { retry_after: CROWDED_RETRY });
+            }
+            Some(open) => {
+                let mut flight = open.flight.borrow_mut();
+                flight.want = flight.want.and(want);
+                drop(flight);
+                open
+            }
+            None => {
+                let open = Rc::new(OpenFlight::new(cnj, want));
+                shard.flights.borrow_mut().insert(cnj, Rc::clone(&open));
+                let (shard, flying) = (Rc::clone(&shard), Rc::clone(&open));
+                let near = shard.near.held(&cnj);
+                detach_to_finish("flight", async move { shard.fly(cnj, flying, near).await });
+                open
+            }
+        };
+        let payer = want.reach != Reach::Held && !open.has_payer.replace(true);
+        Ok(Seat { progress: open.progress.subscribe(), place: Place::take(&open), shard, payer, collapsed })
+    }
+}
+
+/// A reader's place in a flight.
+struct Seat {
+    shard: Rc<Shard>,
+    progress: watch::Receiver<Progress>,
+    place: Place,
+    payer: bool,
+    collapsed: bool,
+}
+
+/// Counts a reader for as long as it waits.
+struct Place(Rc<OpenFlight>);
+
+impl Place {
+    fn take(open: &Rc<OpenFlight>) -> Self {
+        bump(&open.readers, 1);
+        Self(Rc::clone(open))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        bump(&self.0.readers, -1);
+    }
+}
+
+fn bump(count: &Cell<usize>, by: isize) {
+    count.set(count.get().saturating_add_signed(by));
+}
+
+impl Seat {
+    async fn wait(mut self, demand: Demand, deadline: Deadline) -> Result<Served, LookupError> {
+        let patience = self.shard.settings.patience;
+        loop {
+            let clock = &self.shard.clock;
+            let now = (clock.monotonic(), clock.now());
+            let decision =
+                decide(&demand, &self.progress.borrow_and_update(), patience, now, (self.payer, self.collapsed));
+            let until = match decision {
+                Decision::Answer(answer) => return *answer,
+                Decision::Wait(_) if deadline.is_over(now.0) => break,
+                Decision::Wait(until) => until.map_or(deadline.instant(), |until| until.min(deadline.instant())),
+            };
+            // Elapsed: decide anew. Closed: the flight's task died, and nobody will land.
+            if let Ok(Err(_)) = timeout_at(until.into(), self.progress.changed()).await {
+                break;
+            }
+        }
+        drop(self.place);
+        Err(LookupError::Recovering { retry_after: RECOVERY_RETRY })
+    }
+}

@@ -1,0 +1,221 @@
+//! What a shard owns, and how the plan's intents are carried out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use super::near::NearCopies;
+use super::plan::{Event, Flight, Held, Intent, Landing, Said, Want};
+use super::reader::Progress;
+use super::tiers::{Desk, Tiers};
+use super::trail::Trail;
+use crate::ambient::SharedClock;
+use crate::config::coordinator::CoordinatorSettings;
+use crate::domain::cnj::Cnj;
+use crate::domain::codec::{Envelope, Header, Kind};
+use crate::domain::entry::Entry;
+use crate::domain::render;
+use crate::domain::snapshot::{Provider, Snapshot};
+use crate::domain::version::Version;
+use crate::fetcher::messages::{Answer, Failure, FetchError, Fetched};
+use crate::telemetry::Metrics;
+
+/// Everything that a shard's handlers and flights share. One thread only.
+pub(super) struct Shard {
+    pub(super) settings: CoordinatorSettings,
+    pub(super) clock: SharedClock,
+    pub(super) near: Arc<NearCopies>,
+    pub(super) flights: RefCell<HashMap<Cnj, Rc<OpenFlight>>>,
+    desk: Desk,
+}
+
+/// A flight that readers can join.
+pub(super) struct OpenFlight {
+    pub(super) flight: RefCell<Flight>,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) readers: Cell<usize>,
+    /// Some reader already answers for the cost.
+    pub(super) has_payer: Cell<bool>,
+    cost_centavos: Cell<u64>,
+}
+
+impl OpenFlight {
+    pub(super) fn new(cnj: Cnj, want: Want) -> Self {
+        Self {
+            flight: RefCell::new(Flight::new(cnj, want)),
+            progress: watch::Sender::new(Progress::Searching),
+            readers: Cell::new(0),
+            has_payer: Cell::new(false),
+            cost_centavos: Cell::new(0),
+        }
+    }
+
+    fn in_hand(&self) -> (Option<Held>, Trail) {
+        let flight = self.flight.borrow();
+        (flight.held.clone(), flight.trail)
+    }
+}
+
+/// Closes a flight to new readers, also when its task panics.
+struct Boarding<'a> {
+    shard: &'a Shard,
+    cnj: Cnj,
+    open: &'a Rc<OpenFlight>,
+}
+
+impl Drop for Boarding<'_> {
+    fn drop(&mut self) {
+        let mut flights = self.shard.flights.borrow_mut();
+        if flights.get(&self.cnj).is_some_and(|current| Rc::ptr_eq(current, self.open)) {
+            flights.remove(&self.cnj);
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn new(
+        settings: CoordinatorSettings,
+        clock: SharedClock,
+        metrics: Metrics,
+        near: Arc<NearCopies>,
+        tiers: Tiers,
+    ) -> Self {
+        let desk = Desk::new(tiers, settings.clone(), Arc::clone(&clock), metrics);
+        Self { settings, clock, near, flights: RefCell::default(), desk }
+    }
+
+    /// Flies one flight to its end. It belongs to the shard and not to a reader: whoever leaves, it goes on.
+    pub(super) async fn fly(&self, cnj: Cnj, open: Rc<OpenFlight>, near: Said) {
+        let mut boarding = Some(Boarding { shard: self, cnj, open: &open });
+        let mut happened = Some(Event::Opened { near });
+        while let Some(event) = happened.take() {
+            let intents = open.flight.borrow_mut().advance(event, self.clock.now());
+            if intents.iter().any(|intent| matches!(intent, Intent::Land(_))) {
+                // The end is decided: who comes now needs a flight of their own.
+                boarding.take();
+            }
+            for intent in intents {
+                happened = self.carry_out(cnj, &open, intent).await.or(happened);
+            }
+        }
+    }
+
+    async fn carry_out(&self, cnj: Cnj, open: &OpenFlight, intent: Intent) -> Option<Event> {
+        let began = self.clock.monotonic();
+        let took = || self.clock.monotonic().saturating_duration_since(began);
+        match intent {
+            Intent::AskRedis => {
+                let said = self.desk.ask_redis(cnj).await;
+                Some(Event::Redis(said, took()))
+            }
+            Intent::AskPostgres => {
+                let said = self.desk.ask_postgres(cnj).await;
+                Some(Event::Postgres(said, took()))
+            }
+            Intent::AskVendor => {
+                let (held, trail) = open.in_hand();
+                open.progress.send_replace(Progress::Asking { held, since: began, trail });
+                let answer = self.desk.ask_vendor(cnj).await;
+                Some(self.weigh(open, answer, took()))
+            }
+            Intent::StoreEverywhere(entry) => {
+                let fresh_until = later(entry.header().version.fetched_at, self.settings.db_ttl);
+                self.desk.store(cnj, &entry, fresh_until).await;
+                self.fill(cnj, entry, true).await;
+                Some(Event::Written)
+            }
+            Intent::StoreAbsence { version, until } => {
+                self.store_absence(cnj, version, until).await;
+                Some(Event::Written)
+            }
+            Intent::Fill { entry, redis } => {
+                self.fill(cnj, entry, redis).await;
+                None
+            }
+            Intent::DropFromRedis => {
+                self.desk.drop_from_redis(cnj).await;
+                None
+            }
+            Intent::Land(landing) => {
+                self.land(cnj, open, landing);
+                None
+            }
+        }
+    }
+
+    /// Turns the vendor's answer into what the plan understands.
+    fn weigh(&self, open: &OpenFlight, answer: Result<Fetched, FetchError>, took: Duration) -> Event {
+        let known = open.flight.borrow().newest_known();
+        let cost = answer.as_ref().map_or_else(|error| error.cost_centavos, |fetched| fetched.cost_centavos);
+        open.cost_centavos.set(cost);
+        match answer.map(|fetched| fetched.answer) {
+            Ok(Answer::Found(snapshot)) => match self.entry(*snapshot, known) {
+                Ok(entry) => Event::Bought(Arc::new(entry), took),
+                Err(error) => Event::NotBought(error, took),
+            },
+            Ok(Answer::Unknown) => {
+                let now = self.clock.now();
+                let version = Version::new(None, now).after(known);
+                Event::Unknown { version, until: later(now, self.settings.absent_ttl), took }
+            }
+            Err(error) => Event::NotBought(error, took),
+        }
+    }
+
+    fn entry(&self, mut snapshot: Snapshot, known: Option<Version>) -> Result<Entry, FetchError> {
+        snapshot.version = snapshot.version.after(known);
+        let fresh_until = later(snapshot.version.fetched_at, self.settings.fresh_for());
+        Entry::new(snapshot, fresh_until).map_err(|error| {
+            tracing::error!(%error, "a paid answer does not fit into an envelope");
+            FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }
+        })
+    }
+
+    async fn fill(&self, cnj: Cnj, entry: Arc<Entry>, redis: bool) {
+        if redis {
+            self.desk.write_redis(cnj, entry.envelope().bytes().clone(), self.settings.redis_ttl).await;
+        }
+        self.near.put(cnj, entry, self.clock.monotonic());
+    }
+
+    async fn store_absence(&self, cnj: Cnj, version: Version, until: DateTime<Utc>) {
+        let ttl = self.settings.absent_ttl;
+        if ttl.is_zero() {
+            return;
+        }
+        self.desk.store_absence(cnj, version, until).await;
+        let header = Header {
+            kind: Kind::Absence,
+            provider: Provider::Escavador,
+            sealed: false,
+            version,
+            fresh_until: until,
+            revision: render::REVISION,
+        };
+        if let Ok(envelope) = Envelope::absence(header) {
+            self.desk.write_redis(cnj, envelope.bytes().clone(), ttl).await;
+        }
+        self.near.put_absent(cnj, version, until, self.clock.monotonic());
+    }
+
+    fn land(&self, cnj: Cnj, open: &OpenFlight, landing: Landing) {
+        let (held, trail) = open.in_hand();
+        if let (Landing::Failed(_), Some(held)) = (&landing, &held) {
+            // Should PostgreSQL go next, this copy is still at hand.
+            self.near.put(cnj, Arc::clone(&held.entry), self.clock.monotonic());
+        }
+        let cost_centavos = open.cost_centavos.get();
+        open.progress.send_replace(Progress::Landed { landing, held, trail, cost_centavos });
+    }
+}
+
+/// An instant later by a duration, or the end of time.
+fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
