@@ -1,3 +1,7 @@
 //! juscache's command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    juscache::cli::run()
+}

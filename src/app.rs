@@ -1,0 +1,191 @@
+//! The composition root: configuration → database → actor tree → HTTP, and the way back down.
+
+mod database;
+mod readiness;
+mod tree;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use futures_util::future::{BoxFuture, FutureExt, join_all};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use self::database::Database;
+use self::readiness::Standing;
+use self::tree::Tree;
+use crate::ambient::{SharedClock, SharedRandom};
+use crate::config::{Settings, lookup_limit};
+use crate::coordinator::Coordinators;
+use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
+use crate::domain::cnj::Cnj;
+use crate::http::server::{ConnectionSettings, serve};
+use crate::http::state::{HttpSettings, HttpState, Lookups};
+use crate::journal::{self, Journal};
+use crate::resilience::Deadline;
+use crate::supervision::Supervisor;
+use crate::supervision::spawn::detach_named;
+use crate::telemetry::Metrics;
+
+/// How long a start waits for PostgreSQL before it goes on without it.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running service.
+pub struct App {
+    address: SocketAddr,
+    server: ServerHandle,
+    server_ended: oneshot::Receiver<io::Result<()>>,
+    supervisor: Supervisor,
+    coordinators: Coordinators,
+    database: Database,
+    clock: SharedClock,
+    lookup_limit: Duration,
+}
+
+/// Why the service does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {address}: {source} (set JUSCACHE_LISTEN to another address)")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {folder}: {source} (set JUSCACHE_DATA_DIR to a folder this user may write to)")]
+    DataFolder {
+        /// The folder.
+        folder: String,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The database cannot be made ready, and waiting would not help.
+    #[error("{0}")]
+    Database(String),
+    /// The machine refuses threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// How a service ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// It was told to.
+    Stopped,
+    /// It cannot go on, and says why.
+    Fatal(String),
+}
+
+impl App {
+    /// Starts everything. A Redis or a PostgreSQL server that is away keeps nothing from starting.
+    ///
+    /// # Errors
+    /// Says what to do, see [`StartError`].
+    pub async fn start(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Self, StartError> {
+        // Bound first: whoever has the port owns the data folder, too.
+        let listener = TcpListener::bind(settings.server.listen)
+            .and_then(|listener| Ok((listener.local_addr()?, listener)))
+            .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
+        let (address, listener) = listener;
+        let unusable = |source| StartError::DataFolder { folder: settings.data_dir.display().to_string(), source };
+        let journal = Journal::open(&journal::folder_in(&settings.data_dir)).map_err(unusable)?;
+
+        let metrics = Metrics::new();
+        let database = Database::open(&settings).await?;
+        let tree = Tree::grow(&settings, &database, &journal, &clock, &random, &metrics).map_err(StartError::Thread)?;
+        let ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
+        if ready.is_err() {
+            tracing::warn!("postgresql does not answer; the service starts without it");
+        }
+
+        let standing = Standing::new(&settings, &tree, journal, metrics.clone());
+        let http = HttpSettings { lookup_deadline: lookup_limit(&settings.coordinator), ..HttpSettings::default() };
+        let lookup_limit = http.lookup_deadline;
+        let state = HttpState::new(
+            Arc::new(tree.coordinators.clone()),
+            Arc::new(standing),
+            metrics,
+            Arc::clone(&clock),
+            random,
+            http,
+        );
+        let connections = ConnectionSettings::new(settings.server.workers);
+        let (running, server) = serve(listener, state, &connections)
+            .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
+        let (ended, server_ended) = oneshot::channel();
+        detach_named("http server", async move {
+            // Nobody listens any more when the service was stopped on purpose.
+            let _unheard = ended.send(running.await);
+        });
+        let Tree { supervisor, coordinators, .. } = tree;
+        Ok(Self { address, server, server_ended, supervisor, coordinators, database, clock, lookup_limit })
+    }
+
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The supervisor of the actor tree, for tests that break actors from inside.
+    #[must_use]
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// The fallback chain, without HTTP in front.
+    #[must_use]
+    pub fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
+    }
+
+    /// Looks processes up, all at once, so that they are known. Numbers that are none are passed over.
+    pub async fn learn(&self, numbers: &[String]) {
+        let deadline = Deadline::after(self.clock.monotonic(), self.lookup_limit);
+        let lookups = numbers.iter().filter_map(|number| Cnj::parse(number).ok()).map(|cnj| async move {
+            let lookup = Lookup { cnj, demand: Demand::default(), deadline };
+            if let Err(error) = self.coordinators.lookup(lookup).await {
+                tracing::warn!(%cnj, %error, "not learned");
+            }
+        });
+        join_all(lookups).await;
+    }
+
+    /// Runs until `stop` resolves or the service cannot go on, then shuts down in order.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Ending {
+        let ending = tokio::select! {
+            () = stop => Ending::Stopped,
+            fatal = self.supervisor.fatal() => Ending::Fatal(format!("{}: {}", fatal.child, fatal.reason)),
+            ended = &mut self.server_ended => {
+                let cause = ended.ok().and_then(Result::err).map(|error| error.to_string());
+                Ending::Fatal(cause.unwrap_or_else(|| "the HTTP server ended".into()))
+            }
+        };
+        self.stop().await;
+        ending
+    }
+
+    /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
+    pub async fn stop(self) {
+        tracing::info!("shutting down");
+        self.server.stop(true).await;
+        self.supervisor.shutdown().await;
+        self.database.close().await;
+    }
+}
+
+impl Lookups for Coordinators {
+    fn lookup(&self, lookup: Lookup) -> BoxFuture<'_, Result<Served, LookupError>> {
+        Self::lookup(self, lookup).boxed()
+    }
+
+    fn near(&self, cnj: &Cnj) -> Option<Served> {
+        Self::near(self, cnj, &Demand::default())?.ok()
+    }
+}

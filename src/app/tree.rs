@@ -1,0 +1,124 @@
+//! The actor tree: who is started, in which order, and how much is put up with from each.
+
+use std::io;
+use std::sync::Arc;
+
+use super::database::Database;
+use crate::ambient::{SharedClock, SharedRandom};
+use crate::config::Settings;
+use crate::config::supervision::SupervisionSettings;
+use crate::coordinator::Coordinators;
+use crate::coordinator::actor::Coordinator;
+use crate::coordinator::near::NearCopies;
+use crate::coordinator::tiers::Tiers;
+use crate::fetcher::Fetcher;
+use crate::fetcher::limiter::Pace;
+use crate::journal::Journal;
+use crate::postgres_tier::{PostgresStatus, PostgresTier};
+use crate::redis_tier::actor::RedisTier;
+use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
+use crate::telemetry::metrics::{ActorLabel, Metrics};
+
+/// Asks in flight in one tier: what all readers of all shards may want at once, so that a tier is never the narrower bound.
+const TIER_PERMITS: usize = 65_536;
+
+/// The tree, and what is known of it from outside.
+pub(super) struct Tree {
+    pub(super) supervisor: Supervisor,
+    pub(super) coordinators: Coordinators,
+    pub(super) postgres_status: PostgresStatus,
+}
+
+impl Tree {
+    /// Starts every actor, what others depend on first.
+    pub(super) fn grow(
+        settings: &Settings,
+        database: &Database,
+        journal: &Journal,
+        clock: &SharedClock,
+        random: &SharedRandom,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
+        let supervisor = Supervisor::start(Arc::clone(clock), Arc::clone(random), observer(metrics.clone()))?;
+
+        let patience = &settings.supervision;
+
+        let postgres_status = PostgresStatus::default();
+        let postgres = {
+            let settings = database.settings().clone();
+            let (clock, metrics) = (Arc::clone(clock), metrics.clone());
+            let (status, journal) = (postgres_status.clone(), journal.clone());
+            supervisor.child(tier(patience, "postgres", move || {
+                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                    .expect("a pool can be made")
+            }))
+        };
+        let redis = settings.redis.clone().filter(|_| !settings.coordinator.redis_ttl.is_zero()).map(|settings| {
+            let metrics = metrics.clone();
+            supervisor.child(tier(patience, "redis", move || RedisTier::new(settings.clone(), metrics.clone())))
+        });
+        let fetcher = {
+            let settings = settings.fetcher.clone();
+            let (clock, random, metrics) = (Arc::clone(clock), Arc::clone(random), metrics.clone());
+            // Outlives the fetcher's generations: a restart is no way around the vendor's limit.
+            let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
+            supervisor.child(tier(patience, "fetcher", move || {
+                Fetcher::paced(
+                    Arc::clone(&pace),
+                    settings.clone(),
+                    Arc::clone(&clock),
+                    Arc::clone(&random),
+                    metrics.clone(),
+                )
+            }))
+        };
+        let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
+        let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
+        let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
+            let settings = settings.coordinator.clone();
+            let permits = settings.permits;
+            let (clock, metrics, near, tiers) = (Arc::clone(clock), metrics.clone(), Arc::clone(&near), tiers.clone());
+            let factory = move || {
+                Coordinator::new(
+                    settings.clone(),
+                    Arc::clone(&clock),
+                    metrics.clone(),
+                    Arc::clone(&near),
+                    tiers.clone(),
+                )
+            };
+            supervisor.child(ChildSpec {
+                permits,
+                intensity: patience.intensity,
+                escalation: Escalation::ExitProcess,
+                ..tier(patience, format!("coordinator-{index}"), factory)
+            })
+        });
+        let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
+        Ok(Self { supervisor, coordinators, postgres_status })
+    }
+}
+
+fn tier<A: Child>(
+    patience: &SupervisionSettings,
+    name: impl Into<Arc<str>>,
+    factory: impl Fn() -> A + Send + Sync + 'static,
+) -> ChildSpec<A> {
+    let SupervisionSettings { heartbeat, backoff, .. } = *patience;
+    ChildSpec { permits: TIER_PERMITS, heartbeat, backoff, ..ChildSpec::new(name, factory) }
+}
+
+/// Counts restarts and says them.
+fn observer(metrics: Metrics) -> Box<dyn Fn(&ChildEvent) + Send + Sync> {
+    Box::new(move |event| match event {
+        ChildEvent::Up { child, generation } => {
+            tracing::debug!(actor = %child, generation, "actor is up");
+        }
+        ChildEvent::Failed { child, generation, cause, next } => {
+            metrics.actor_restarts.get_or_create(&ActorLabel { actor: child.to_string() }).inc();
+            tracing::warn!(actor = %child, generation, cause = cause.as_str(), next = next.as_str(), "actor failed");
+        }
+    })
+}

@@ -1,0 +1,131 @@
+//! `juscache demo`.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::serve::{ending, stop_signal};
+use super::{FAILED, WRONG_USAGE, say};
+use crate::ambient::{Random, SystemClock, SystemRandom};
+use crate::app::App;
+use crate::config::Settings;
+use crate::config::reader::Mistakes;
+use crate::config::source::{Environment, Strings};
+use crate::sandbox::{Sandbox, SandboxSettings, demo_numbers};
+use crate::telemetry::logging;
+
+const SEED: u64 = 1;
+const KNOWN: usize = 5;
+/// The vendor answers in seconds; with no delay at all, a demo would not show what a near copy is worth.
+const VENDOR_LATENCY: Duration = Duration::from_millis(60);
+
+/// The environment without what would reach real systems: invented processes must never get into a real cache, nor a demo
+/// spend real credits.
+struct Harmless<'a>(&'a Environment);
+
+impl Strings for Harmless<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        let real = ["DATABASE_URL", "REDIS_URL", "ESCAVADOR_API_KEY", "ESCAVADOR_BASE_URL", "DATAJUD_API_KEY"];
+        if real.contains(&name) { None } else { self.0.get(name) }
+    }
+}
+
+/// A folder of this demo's own, removed at its end.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _gone = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Runs the demo until a signal.
+pub(super) fn run(environment: &Environment) -> u8 {
+    let settings = match read(environment) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            say(&format!("the configuration has mistakes; nothing was started\n{mistakes}"));
+            return WRONG_USAGE;
+        }
+    };
+    let filter = environment.get("RUST_LOG").unwrap_or_else(|| "warn".into());
+    logging::start(Some(&filter), settings.server.log_format);
+    let temporary = environment.get("JUSCACHE_DATA_DIR").is_none();
+    let folder = Folder { path: settings.data_dir.clone(), temporary };
+    let code = actix_rt::System::new().block_on(serve(settings));
+    drop(folder);
+    code
+}
+
+fn read(environment: &Environment) -> Result<Settings, Mistakes> {
+    let mut settings = Settings::read(&Harmless(environment))?;
+    if environment.get("JUSCACHE_DATA_DIR").is_none() {
+        settings.data_dir = std::env::temp_dir().join(format!("juscache-demo-{:016x}", SystemRandom.bits() >> 64));
+    }
+    if environment.get("JUSCACHE_LISTEN").is_none() && TcpListener::bind(settings.server.listen).is_err() {
+        settings.server.listen.set_port(0);
+    }
+    Ok(settings)
+}
+
+async fn serve(mut settings: Settings) -> u8 {
+    let vendor = SandboxSettings {
+        seed: SEED,
+        latency: VENDOR_LATENCY,
+        requests_per_minute: settings.fetcher.requests_per_minute,
+        ..SandboxSettings::default()
+    };
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let sandbox = match Sandbox::start(vendor, anywhere, SystemClock::shared()).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            say(&format!("the simulated vendor cannot start: {error}"));
+            return FAILED;
+        }
+    };
+    settings.fetcher.base_url = sandbox.base_url();
+    settings.fetcher.api_key = Some("demo".into());
+    let app = match App::start(settings, SystemClock::shared(), SystemRandom::shared()).await {
+        Ok(app) => app,
+        Err(error) => {
+            say(&format!("the demo cannot start: {error}"));
+            return FAILED;
+        }
+    };
+    let numbers = demo_numbers(KNOWN + 1, SEED);
+    let (new, known) = numbers.split_last().map_or((String::new(), [].as_slice()), |(new, known)| (new.clone(), known));
+    app.learn(known).await;
+    say(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, &new));
+    let code = ending(app.run_until(stop_signal()).await);
+    sandbox.stop().await;
+    code
+}
+
+fn welcome(juscache: &str, sandbox: &str, known: &[String], new: &str) -> String {
+    let first = known.first().map_or("", String::as_str);
+    let lookup = format!("{juscache}/api/v1/process-movements");
+    format!(
+        "
+juscache answers at {juscache}, on a database inside this program and a simulated Escavador. Paste:
+
+  curl -i {lookup}/{first}/detailed?limit=3      # known: from memory, in no time
+  curl -i {lookup}/{new}/detailed?limit=3      # new: bought once, then known
+  curl    {lookup}/{first}/summary
+
+  curl -X POST {sandbox}/__sandbox/outage -d '{{\"on\":true}}' -H 'content-type: application/json'
+  curl -i {lookup}/{new}/detailed?force_refresh=true      # the vendor is gone, the answer is not
+
+  curl {juscache}/health/ready
+  curl {juscache}/metrics
+
+Known already: {}
+Ctrl-C ends it.
+",
+        known.join("  ")
+    )
+}

@@ -1,0 +1,100 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod demo;
+mod lookup;
+mod migrate;
+mod sandbox;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+use crate::config::source::{Environment, Strings};
+use crate::telemetry::logging;
+
+/// Done.
+const DONE: u8 = 0;
+/// Failed.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration; clap uses the same number.
+const WRONG_USAGE: u8 = 2;
+
+/// A gateway in front of the Escavador API: answers from the nearest copy, spends as little as it can, and goes on answering
+/// when Redis, PostgreSQL, the network or the vendor is gone.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (also: no subcommand). Applies pending migrations first.
+    Serve,
+    /// Run the whole service on an embedded database and a simulated vendor: needs nothing installed and no key.
+    Demo,
+    /// Apply pending migrations.
+    Migrate {
+        /// Only list them.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Ask a running service for one process.
+    Lookup(lookup::Args),
+    /// Run only the simulated Escavador.
+    Sandbox(sandbox::Args),
+    /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
+    Check,
+}
+
+/// Runs the command line and returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = match Environment::load() {
+        Ok(environment) => environment,
+        Err(mistake) => {
+            say(&mistake);
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let code = match cli.command.unwrap_or(Command::Serve) {
+        Command::Demo => demo::run(&environment),
+        Command::Sandbox(args) => sandbox::run(&environment, &args),
+        Command::Lookup(args) => lookup::run(&environment, &args),
+        Command::Check => check::run(&environment),
+        Command::Serve => with_settings(&environment, serve::run),
+        Command::Migrate { check } => with_settings(&environment, |settings| migrate::run(settings, check)),
+    };
+    ExitCode::from(code)
+}
+
+/// Reads the configuration and starts logging; every mistake is shown, and nothing is started.
+fn with_settings(environment: &Environment, run: impl FnOnce(Settings) -> u8) -> u8 {
+    match Settings::read(environment) {
+        Ok(settings) => {
+            logging::start(environment.get("RUST_LOG").as_deref(), settings.server.log_format);
+            run(settings)
+        }
+        Err(mistakes) => {
+            say(&format!("the configuration has mistakes; nothing was started\n{mistakes}"));
+            WRONG_USAGE
+        }
+    }
+}
+
+/// A line for a person, on stderr.
+#[expect(clippy::print_stderr, reason = "the command line speaks to people here and nowhere else")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A line of a command's result, on stdout.
+#[expect(clippy::print_stdout, reason = "the command line prints results here and nowhere else")]
+fn print(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,141 @@
+//! What the HTTP face needs of the rest of the house.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use crate::ambient::{SharedClock, SharedRandom};
+use crate::coordinator::messages::{Lookup, LookupError, Served};
+use crate::domain::cnj::Cnj;
+use crate::telemetry::Metrics;
+
+/// Whoever answers lookups.
+pub trait Lookups: Send + Sync {
+    /// The best copy that the lookup's demand allows, within its deadline.
+    fn lookup(&self, lookup: Lookup) -> BoxFuture<'_, Result<Served, LookupError>>;
+
+    /// A fresh copy that is at hand, for a reader who wants nothing special. None says nothing: ask with a lookup then.
+    fn near(&self, cnj: &Cnj) -> Option<Served>;
+}
+
+/// Whoever knows how the service is.
+pub trait Readiness: Send + Sync {
+    /// How it is now. Asked often and answered at once: from what is known, not by asking around.
+    fn report(&self) -> Report;
+}
+
+/// How the service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whether lookups can be answered at all, from whatever is left.
+    pub answering: bool,
+    /// One line a tier, nearest first.
+    pub tiers: Vec<TierLine>,
+    /// One line an actor.
+    pub actors: Vec<ActorLine>,
+    /// The running version.
+    pub version: &'static str,
+    /// Paid answers that wait in the journal for PostgreSQL.
+    pub journal_pending: u64,
+}
+
+/// One tier's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TierLine {
+    /// `near`, `redis`, `postgres`, `upstream`.
+    pub name: &'static str,
+    /// How it is.
+    pub state: Health,
+    /// For engineers, in English, without secrets: what is wrong and since when, or what it is connected to.
+    pub detail: String,
+}
+
+/// One actor's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActorLine {
+    /// As the supervisor names it.
+    pub name: String,
+    /// The supervisor's word for its state.
+    pub state: &'static str,
+    /// How often it was replaced since the start.
+    pub restarts: u64,
+}
+
+/// How a tier is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It answers.
+    Up,
+    /// It answers some of the time, or late.
+    Degraded,
+    /// It does not answer.
+    Down,
+    /// It is not configured.
+    Off,
+}
+
+/// The bounds and words of the HTTP face.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// How long a reader waits: the upstream's hard timeout and a second for everything around it.
+    pub lookup_deadline: Duration,
+    /// `stale-while-revalidate` in every answer: how long a client's own cache may go on while it asks again.
+    pub stale_while_revalidate: Duration,
+    /// `stale-if-error` in every answer: how long a client's own cache may go on while we cannot be reached.
+    pub stale_if_error: Duration,
+    /// Bytes of a request's body: more is 413.
+    pub max_body: usize,
+    /// Cuts of large processes rendered at once beside the workers; more is 503.
+    pub max_renders: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            lookup_deadline: Duration::from_secs(31),
+            stale_while_revalidate: Duration::from_secs(60),
+            stale_if_error: Duration::from_secs(7 * 24 * 60 * 60),
+            max_body: 64 * 1024,
+            max_renders: 32,
+        }
+    }
+}
+
+/// Everything a handler uses; cloning shares it.
+#[derive(Clone)]
+pub struct HttpState {
+    /// Answers lookups.
+    pub lookups: Arc<dyn Lookups>,
+    /// Knows how the service is.
+    pub readiness: Arc<dyn Readiness>,
+    /// Where everything is counted.
+    pub metrics: Metrics,
+    /// Wall time for ages, monotonic time for deadlines.
+    pub clock: SharedClock,
+    /// Request ids.
+    pub random: SharedRandom,
+    /// Bounds and words.
+    pub settings: HttpSettings,
+    /// Permits for renders beside the workers.
+    pub(super) renders: Arc<Semaphore>,
+}
+
+impl HttpState {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        lookups: Arc<dyn Lookups>,
+        readiness: Arc<dyn Readiness>,
+        metrics: Metrics,
+        clock: SharedClock,
+        random: SharedRandom,
+        settings: HttpSettings,
+    ) -> Self {
+        let renders = Arc::new(Semaphore::new(settings.max_renders));
+        Self { lookups, readiness, metrics, clock, random, settings, renders }
+    }
+}

@@ -1,0 +1,9 @@
+//! The pages behind their middleware, over invented lookups. What needs a real socket is in `wire`.
+
+pub(super) mod fixture;
+
+mod answers;
+mod encoding;
+mod refusals;
+mod shortcut;
+mod wire;
