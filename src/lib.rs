@@ -1,4 +1,4 @@
-//! juscache.
+#![doc = include_str!("ARCHITECTURE.md")]
 #![recursion_limit = "256"]
 
 pub mod ambient;

@@ -5,4 +5,10 @@
     reason = "a test that cannot go on fails, and says at which line"
 )]
 
+mod binary;
+mod chain;
+mod faults;
+mod http;
+mod postgres;
 mod supervision;
+mod support;

@@ -1,0 +1,6 @@
+//! The fallback chain from HTTP to the vendor, on a real PostgreSQL and a real Redis.
+
+mod absence;
+mod coalescing;
+mod demands;
+mod flows;

@@ -1,0 +1,3 @@
+//! What clients can send.
+
+mod inputs;

@@ -1,0 +1,193 @@
+//! The whole service inside the test's process, over a simulated vendor and whichever real servers the test brings.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use juscache::ambient::{ShiftedClock, SystemClock, SystemRandom};
+use juscache::app::App;
+use juscache::config::Settings;
+use juscache::config::redis::RedisSettings;
+use juscache::sandbox::{Control, Endpoint, Sandbox, SandboxSettings, demo_numbers};
+use reqwest::{Client, RequestBuilder};
+use serde_json::Value;
+
+use super::http;
+use super::machine::temp_folder;
+use super::redis::Redis;
+
+/// A service that a test started and stops.
+pub(crate) struct House {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ShiftedClock>,
+    pub(crate) client: Client,
+    vendor: Option<Sandbox>,
+    control: Control,
+    vendor_address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+/// What a house is built of.
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) vendor: SandboxSettings,
+}
+
+/// What a test reads of an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    pub(crate) fn source(&self) -> &str {
+        self.body["cache_source"].as_str().unwrap_or("none")
+    }
+
+    pub(crate) fn stale(&self) -> Option<bool> {
+        self.body["freshness"]["stale"].as_bool()
+    }
+
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.body["freshness"]["reason"].as_str()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The slug of a problem.
+    pub(crate) fn problem(&self) -> &str {
+        self.body["type"].as_str().and_then(|kind| kind.strip_prefix("/problems/")).unwrap_or("none")
+    }
+}
+
+impl Plan {
+    /// Defaults on a database of the test's own, without Redis.
+    pub(crate) fn new(database_url: &str) -> Self {
+        let mut settings = Settings::read(&std::collections::HashMap::new()).expect("the defaults are right");
+        settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        settings.database_url = Some(database_url.to_owned().into());
+        let vendor = SandboxSettings { requests_per_minute: 1_000_000, ..SandboxSettings::default() };
+        settings.fetcher.requests_per_minute = 1_000_000;
+        Self { settings, vendor }
+    }
+
+    pub(crate) fn redis(mut self, redis: &Redis) -> Self {
+        self.settings.redis = Some(RedisSettings { urls: vec![redis.url()], ..RedisSettings::default() });
+        self
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Near copies off: every lookup reaches the tiers.
+    pub(crate) fn without_near(self) -> Self {
+        self.with(|settings| settings.coordinator.near_ttl = Duration::ZERO)
+    }
+
+    pub(crate) async fn build(mut self) -> House {
+        self.settings.fetcher.api_key = Some("test".into());
+        self.build_without_key().await
+    }
+
+    pub(crate) async fn build_without_key(mut self) -> House {
+        let folder = temp_folder("juscache-house-");
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let vendor = Sandbox::start(self.vendor, anywhere, SystemClock::shared()).await.expect("the sandbox starts");
+        self.settings.data_dir = folder.path().to_owned();
+        self.settings.fetcher.base_url = vendor.base_url();
+        let clock = Arc::new(ShiftedClock::default());
+        let shared: Arc<ShiftedClock> = Arc::clone(&clock);
+        let app = App::start(self.settings, shared, SystemRandom::shared()).await.expect("the service starts");
+        let (control, vendor_address) = (vendor.control().clone(), vendor.reachable());
+        let client = http::client(Duration::from_secs(60));
+        House { app, clock, client, vendor: Some(vendor), control, vendor_address, _folder: folder }
+    }
+}
+
+impl House {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.app.address())
+    }
+
+    /// The address of a process's detailed answer.
+    pub(crate) fn detailed(&self, cnj: &str) -> String {
+        self.url(&format!("/api/v1/process-movements/{cnj}/detailed"))
+    }
+
+    pub(crate) fn request(&self, url: &str) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    pub(crate) async fn lookup(&self, cnj: &str) -> Answer {
+        answer(self.request(&self.detailed(cnj))).await
+    }
+
+    pub(crate) async fn refresh(&self, cnj: &str) -> Answer {
+        answer(self.request(&format!("{}?force_refresh=true", self.detailed(cnj)))).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request(&self.url(path))).await
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        let response = self.request(&self.url("/metrics")).send().await.expect("metrics answer");
+        response.text().await.expect("metrics are text")
+    }
+
+    /// The vendor's switches.
+    pub(crate) fn vendor(&self) -> &Control {
+        &self.control
+    }
+
+    /// How often the vendor was asked for a cover: once for each fetch.
+    pub(crate) fn fetches(&self) -> u64 {
+        self.control.call_count(Endpoint::Cover)
+    }
+
+    /// Takes the vendor off the network: connections are refused.
+    pub(crate) async fn vendor_gone(&mut self) {
+        if let Some(vendor) = self.vendor.take() {
+            vendor.stop().await;
+        }
+    }
+
+    /// Puts the vendor back where it was.
+    pub(crate) async fn vendor_back(&mut self) {
+        let vendor = Sandbox::resume(self.control.clone(), self.vendor_address).await.expect("the vendor comes back");
+        self.vendor = Some(vendor);
+    }
+
+    /// Stops the service and the vendor, in this order.
+    pub(crate) async fn close(mut self) {
+        self.app.stop().await;
+        if let Some(vendor) = self.vendor.take() {
+            vendor.stop().await;
+        }
+    }
+}
+
+/// Sends a request and reads the answer whole.
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the service answers");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = response.bytes().await.expect("the body arrives");
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status, headers, body }
+}
+
+/// Valid invented numbers that the vendor knows.
+pub(crate) fn numbers(count: usize) -> Vec<String> {
+    demo_numbers(count, 7)
+}
+
+/// One of them.
+pub(crate) fn number() -> String {
+    numbers(1).remove(0)
+}
