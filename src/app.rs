@@ -5,7 +5,7 @@ mod readiness;
 mod tree;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
-use crate::http::server::{ConnectionSettings, serve};
+use crate::http::server::{ConnectionSettings, bind, serve};
 use crate::http::state::{HttpSettings, HttpState, Lookups};
 use crate::journal::{self, Journal};
 use crate::resilience::Deadline;
@@ -89,7 +89,7 @@ impl App {
     /// Says what to do, see [`StartError`].
     pub async fn start(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Self, StartError> {
         // Bound first: whoever has the port owns the data folder, too.
-        let listener = TcpListener::bind(settings.server.listen)
+        let listener = bind(settings.server.listen)
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
         let (address, listener) = listener;

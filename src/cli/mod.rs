@@ -62,6 +62,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
+    raise_file_limit();
     let code = match cli.command.unwrap_or(Command::Serve) {
         Command::Demo => demo::run(&environment),
         Command::Sandbox(args) => sandbox::run(&environment, &args),
@@ -85,6 +86,12 @@ fn with_settings(environment: &Environment, run: impl FnOnce(Settings) -> u8) ->
             WRONG_USAGE
         }
     }
+}
+
+/// Every connection is an open file, and many systems start a program with room for 1,024 although it may have more.
+fn raise_file_limit() {
+    // As high as we are allowed; if that fails, what we have is what there is.
+    let _limit = rlimit::increase_nofile_limit(u64::MAX);
 }
 
 /// A line for a person, on stderr.

@@ -19,7 +19,28 @@ pub struct Entry {
     head: Bytes,
     etag: String,
     snapshot: OnceLock<Arc<Snapshot>>,
-    near_body: OnceLock<Bytes>,
+    fresh_bodies: FreshBodies,
+}
+
+/// Fresh bodies, put together once for all readers of this copy: those of a near copy, or those of one flight.
+#[derive(Debug, Default)]
+struct FreshBodies {
+    memory: OnceLock<Bytes>,
+    redis: OnceLock<Bytes>,
+    database: OnceLock<Bytes>,
+    api: OnceLock<Bytes>,
+}
+
+impl FreshBodies {
+    fn slot(&self, from: ServedFrom) -> Option<&OnceLock<Bytes>> {
+        match from {
+            ServedFrom::Memory => Some(&self.memory),
+            ServedFrom::Redis => Some(&self.redis),
+            ServedFrom::Database => Some(&self.database),
+            ServedFrom::Api => Some(&self.api),
+            ServedFrom::DatabaseFallback => None,
+        }
+    }
 }
 
 impl Entry {
@@ -58,7 +79,7 @@ impl Entry {
 
     fn assemble(envelope: Envelope, head: Bytes, snapshot: OnceLock<Arc<Snapshot>>) -> Self {
         let etag = weak_etag(&head);
-        Self { envelope, head, etag, snapshot, near_body: OnceLock::new() }
+        Self { envelope, head, etag, snapshot, fresh_bodies: FreshBodies::default() }
     }
 
     /// Clocks, provider, secrecy.
@@ -91,20 +112,21 @@ impl Entry {
         Ok(Arc::clone(self.snapshot.get_or_init(|| decoded)))
     }
 
-    /// The default detailed body. A fresh one from memory is put together once and then shared.
+    /// The default detailed body. A fresh one is put together once and then shared.
     #[must_use]
     pub fn body(&self, from: ServedFrom, freshness: Freshness) -> Bytes {
         let render = || render::body(&self.head, self.header(), from, freshness);
-        match (from, freshness) {
-            (ServedFrom::Memory, Freshness::Fresh) => self.near_body.get_or_init(render).clone(),
+        match self.fresh_bodies.slot(from) {
+            Some(slot) if freshness == Freshness::Fresh => slot.get_or_init(render).clone(),
             _ => render(),
         }
     }
 
-    /// What keeping it in memory costs at the most, in bytes: everything unpacked, and the shared body.
+    /// What keeping it in memory costs at the most, in bytes: everything unpacked, and two shared bodies (that of the flight
+    /// which brought it, and the near one).
     #[must_use]
     pub fn weight(&self) -> u64 {
-        let bytes = self.envelope.unpacked_len() + self.head.len() + self.etag.len();
+        let bytes = self.envelope.unpacked_len() + 2 * self.head.len() + self.etag.len();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }

@@ -1,7 +1,7 @@
 //! The server around the pages: sockets, workers, time limits. It starts no actor; workers hold references only.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -9,6 +9,7 @@ use actix_web::http::KeepAlive;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use socket2::{Domain, Socket, Type};
 
 use super::boundary::boundary;
 use super::routes;
@@ -45,6 +46,23 @@ impl ConnectionSettings {
             max_connections: 25_000,
         }
     }
+}
+
+/// Connections that may wait to be accepted. The standard library's 128 would make a burst of clients wait for a retransmission.
+const BACKLOG: i32 = 4096;
+
+/// Binds an address; port 0 takes a free one.
+///
+/// # Errors
+/// When it is taken, or not ours to take.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restarted service gets its port although connections of the last one are still being forgotten.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// Starts serving `state` on a bound listener; port 0 was replaced by a real one when it was bound. Must be called inside an
