@@ -7,11 +7,9 @@ use secrecy::SecretString;
 use super::StartError;
 use crate::config::Settings;
 use crate::config::postgres::PostgresSettings;
+use crate::postgres_tier::embedded::Embedded;
 use crate::postgres_tier::migrations::{self, MigrationError};
 use crate::supervision::spawn::detach_named;
-
-#[cfg(feature = "embedded")]
-use crate::postgres_tier::embedded::Embedded;
 
 /// How often the migrations are tried again when the server was away at the start.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
@@ -19,7 +17,6 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 /// A server, or the database inside this process.
 pub(super) struct Database {
     settings: PostgresSettings,
-    #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
 }
 
@@ -44,27 +41,16 @@ impl Database {
     }
 
     fn server(url: SecretString) -> Self {
-        Self {
-            settings: PostgresSettings::new(url),
-            #[cfg(feature = "embedded")]
-            embedded: None,
-        }
+        Self { settings: PostgresSettings::new(url), embedded: None }
     }
 
-    #[cfg(feature = "embedded")]
     async fn embedded(settings: &Settings) -> Result<Self, StartError> {
         let embedded = Embedded::start(&settings.data_dir.join("postgres"))
             .await
-            .map_err(|error| StartError::Database(format!("the embedded database does not start: {error}")))?;
+            .map_err(|error| StartError::Database(format!("embedded database: {error}")))?;
         // One backend, so one connection.
         let settings = PostgresSettings { pool_size: 1, ..PostgresSettings::new(embedded.url()) };
         Ok(Self { settings, embedded: Some(embedded) })
-    }
-
-    #[cfg(not(feature = "embedded"))]
-    async fn embedded(_: &Settings) -> Result<Self, StartError> {
-        let advice = "this build has no embedded database: set DATABASE_URL, or build with the feature `embedded`";
-        Err(StartError::Database(advice.into()))
     }
 
     /// How to reach it.
@@ -74,7 +60,6 @@ impl Database {
 
     /// Closes the embedded database, after everyone who used it.
     pub(super) async fn close(self) {
-        #[cfg(feature = "embedded")]
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }

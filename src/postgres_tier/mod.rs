@@ -2,7 +2,7 @@
 
 pub mod actor;
 pub mod connect;
-#[cfg(feature = "embedded")]
+#[cfg_attr(not(feature = "embedded"), path = "embedded_absent.rs")]
 pub mod embedded;
 mod handlers;
 pub mod messages;

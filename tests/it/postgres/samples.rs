@@ -134,7 +134,8 @@ impl Tier {
         }
     }
 
-    /// Ends the actor and its connections.
+    /// Ends the actor and its connections: an embedded database has one backend, and the next tier needs it.
+    #[cfg(feature = "embedded")]
     pub(crate) async fn end(mut self) {
         let arbiter = self.arbiter.take().expect("an arbiter of its own");
         arbiter.stop();
