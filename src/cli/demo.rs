@@ -107,25 +107,31 @@ async fn serve(mut settings: Settings) -> u8 {
 }
 
 fn welcome(juscache: &str, sandbox: &str, known: &[String], new: &str) -> String {
-    let first = known.first().map_or("", String::as_str);
     let lookup = format!("{juscache}/api/v1/process-movements");
+    let (known, others) = known.split_first().map_or(("", String::new()), |(first, rest)| (first, rest.join("  ")));
     format!(
         "
-juscache answers at {juscache}, on a database inside this program and a simulated Escavador. Paste:
+juscache answers at {juscache}, on a database inside this program and a simulated Escavador.
+Lines to paste into another terminal:
 
-  curl -i {lookup}/{first}/detailed?limit=3      # known: from memory, in no time
-  curl -i {lookup}/{new}/detailed?limit=3      # new: bought once, then known
-  curl    {lookup}/{first}/summary
+A process that is known already, from memory:
+  curl -i '{lookup}/{known}/detailed?limit=3'
+  curl -s '{lookup}/{known}/summary'
 
-  curl -X POST {sandbox}/__sandbox/outage -d '{{\"on\":true}}' -H 'content-type: application/json'
-  curl -i {lookup}/{new}/detailed?force_refresh=true      # the vendor is gone, the answer is not
+One that is new: bought once, then known:
+  curl -i '{lookup}/{new}/detailed?limit=3'
 
-  curl {juscache}/health/ready
-  curl {juscache}/metrics
+The vendor goes away, the answers do not:
+  curl -X POST '{sandbox}/__sandbox/outage' -H 'content-type: application/json' -d '{{\"on\":true}}'
+  curl -i '{lookup}/{new}/detailed?limit=3&force_refresh=true'
+  curl -X POST '{sandbox}/__sandbox/outage' -H 'content-type: application/json' -d '{{\"on\":false}}'
 
-Known already: {}
+How it is:
+  curl '{juscache}/health/ready'
+  curl '{juscache}/metrics'
+
+Known as well: {others}
 Ctrl-C ends it.
-",
-        known.join("  ")
+"
     )
 }

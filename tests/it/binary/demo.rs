@@ -21,7 +21,7 @@ fn demo() -> Juscache {
 fn pasted(running: &Running) -> String {
     let url = |text: &str| {
         let line = text.lines().find(|line| line.trim_start().starts_with("curl -i"))?;
-        line.split_whitespace().find(|word| word.starts_with("http")).map(str::to_owned)
+        line.split('\'').find(|word| word.starts_with("http")).map(str::to_owned)
     };
     poll_for(PATIENCE, || url(&running.stderr())).expect("the demo prints what to paste")
 }
