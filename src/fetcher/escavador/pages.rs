@@ -107,27 +107,29 @@ impl Walk {
     /// What comes after `page`.
     ///
     /// # Errors
-    /// [`Failure::EndlessPages`] when the pages would not end, or lead nowhere: more of them than allowed, a link or cursor that was
+    /// [`Failure::Unreadable`] when a full page does not say whether it is the last. [`Failure::EndlessPages`] when the pages would not end, or lead nowhere: more of them than allowed, a link or cursor that was
     /// there before, a page with a successor and nothing new in it, a link that is no path of the API.
     pub(super) fn after(&mut self, page: &Page) -> Result<Step, Failure> {
         self.pages = self.pages.saturating_add(1);
         let has_news = self.remember(&page.items);
-        let Some(next) = &page.next else { return Ok(Step::Whole) };
+        let is_short = u32::try_from(page.items.len()).is_ok_and(|items| items < self.limit);
+        let Some(next) = &page.next else {
+            return if page.has_links || is_short { Ok(Step::Whole) } else { Err(Failure::Unreadable) };
+        };
         let link = path_on_our_base(next).ok_or(Failure::EndlessPages)?;
         let is_new_cursor = parameter(link, "cursor").is_none_or(|cursor| self.cursors.insert(cursor.to_owned()));
         let is_new_link = link != self.first() && self.links.insert(link.to_owned());
         if self.pages >= self.max_pages || !has_news || !is_new_cursor || !is_new_link {
             return Err(Failure::EndlessPages);
         }
-        self.notice_a_lost_limit(page.items.len());
+        self.notice_a_lost_limit(is_short);
         Ok(Step::Ask(self.follow(link)))
     }
 
     /// A link that does not repeat our limit gives pages of the vendor's default size: twenty-five times the requests.
-    fn notice_a_lost_limit(&mut self, items: usize) {
+    fn notice_a_lost_limit(&mut self, is_short: bool) {
         let lost = matches!(&self.asked, Asked::Verbatim(link) if parameter(link, "limit").is_none());
-        let short = u32::try_from(items).is_ok_and(|items| items < self.limit);
-        if self.keep_limit == KeepLimit::NotNeeded && lost && short {
+        if self.keep_limit == KeepLimit::NotNeeded && lost && is_short {
             self.keep_limit = KeepLimit::Needed;
         }
     }
@@ -271,6 +273,16 @@ mod tests {
         let mut walk = Walk::new(PROCESS, 9);
         assert_eq!(walk.refused(), Some(format!("{PROCESS}/movimentacoes?limit=100")));
         assert_eq!(walk.refused(), None);
+    }
+
+    #[test]
+    fn without_links_only_a_short_page_is_the_last() {
+        let unlinked = |count: i64| {
+            let items: Vec<_> = (0..count).map(|id| json!({"id": id})).collect();
+            Page::decode(json!({"items": items})).unwrap()
+        };
+        assert_eq!(Walk::new(PROCESS, 10).after(&unlinked(499)), Ok(Step::Whole));
+        assert_eq!(Walk::new(PROCESS, 10).after(&unlinked(500)), Err(Failure::Unreadable));
     }
 
     #[test]

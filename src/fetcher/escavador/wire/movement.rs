@@ -12,6 +12,8 @@ pub(in super::super) struct Page {
     pub(in super::super) items: Vec<Movimentacao>,
     /// `links.next`; `None` on the last page.
     pub(in super::super) next: Option<String>,
+    /// Whether there are `links` at all; without them nothing says that this page is the last.
+    pub(in super::super) has_links: bool,
 }
 
 /// The documentation's Movimentacao, in its "bare" form (as in the documentation's list) and its "full" one (as in callbacks).
@@ -78,14 +80,15 @@ impl Page {
     ///
     /// # Errors
     /// [`WrongShape`] when a movement could be missing from the process without anybody noticing: no `items` list, an item that is no
-    /// object (an object is a movement, however little it says), no `links`, or a `next` that is neither null nor a text.
+    /// object (an object is a movement, however little it says), `links` or a `next` of another type.
     pub(in super::super) fn decode(value: Value) -> Result<Self, WrongShape> {
         let Value::Object(mut keys) = value else {
             return Err(WrongShape);
         };
-        let next = match keys.remove("links") {
-            Some(Value::Object(mut links)) => links.remove("next").unwrap_or_default(),
-            _ => return Err(WrongShape),
+        let (has_links, next) = match keys.remove("links") {
+            Some(Value::Object(mut links)) => (true, links.remove("next").unwrap_or_default()),
+            None | Some(Value::Null) => (false, Value::Null),
+            Some(_) => return Err(WrongShape),
         };
         let next = match next {
             Value::Null => None,
@@ -96,7 +99,7 @@ impl Page {
             return Err(WrongShape);
         };
         let items = items.into_iter().map(Movimentacao::decode).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { items, next })
+        Ok(Self { items, next, has_links })
     }
 }
 
