@@ -18,7 +18,7 @@
 //! 64          head (the default answer up to its freshness, JSON), then the snapshot (JSON), each a zstd frame
 //! ```
 //! Bytes 8..24 compare as text in version order, which is how Redis decides which of two envelopes is newer.
-//! Envelopes once written must decode for ever: bytes of every format live in `tests/it/fixtures`.
+//! Envelopes once written must decode for ever: bytes of every format live in `fixtures`.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Utc};

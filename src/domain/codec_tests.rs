@@ -89,3 +89,14 @@ proptest! {
         prop_assert_eq!(&*opened.snapshot().unwrap(), &process(count, fetched));
     }
 }
+
+/// Bytes that lie in somebody's Redis or database from before an upgrade. Every format's stay here.
+#[test]
+fn envelopes_once_written_decode_for_ever() {
+    let first_format = Bytes::from_static(include_bytes!("fixtures/envelope-1.bin"));
+    let envelope = Envelope::open(first_format).unwrap();
+    assert_eq!(envelope.header.version, process(30, 5).version);
+    assert_eq!(envelope.header.fresh_until, instant(86_400));
+    assert_eq!(envelope.snapshot().unwrap(), process(30, 5));
+    assert!(Entry::open(envelope).is_ok());
+}
