@@ -51,12 +51,12 @@ impl Coordinator {
             }
             Some(open) => {
                 let mut flight = open.flight.borrow_mut();
-                flight.want = flight.want.and(want);
+                flight.want = flight.want.and(want.of_flight());
                 drop(flight);
                 open
             }
             None => {
-                let open = Rc::new(OpenFlight::new(cnj, want));
+                let open = Rc::new(OpenFlight::new(cnj, want.of_flight()));
                 shard.flights.borrow_mut().insert(cnj, Rc::clone(&open));
                 let (shard, flying) = (Rc::clone(&shard), Rc::clone(&open));
                 let near = shard.near.held(&cnj);
@@ -111,10 +111,8 @@ impl Seat {
                 Decision::Wait(_) if deadline.is_over(now.0) => break,
                 Decision::Wait(until) => until.map_or(deadline.instant(), |until| until.min(deadline.instant())),
             };
-            // Elapsed: decide anew. Closed: the flight's task died, and nobody will land.
-            if let Ok(Err(_)) = timeout_at(until.into(), self.progress.changed()).await {
-                break;
-            }
+            // Elapsed or changed, there is something to decide anew. It cannot be closed: this reader's place holds the flight.
+            let _news = timeout_at(until.into(), self.progress.changed()).await;
         }
         drop(self.place);
         Err(LookupError::Recovering { retry_after: RECOVERY_RETRY })

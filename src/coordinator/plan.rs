@@ -42,6 +42,13 @@ impl Want {
         Self { reach: demand.reach, not_before }
     }
 
+    /// What a reader asks of the flight it boards. One who goes no further than the copies held asks nothing more of it: its
+    /// limit on age must not send others to the vendor.
+    #[must_use]
+    pub fn of_flight(self) -> Self {
+        if self.reach == Reach::Held { Self { not_before: None, ..self } } else { self }
+    }
+
     /// Adds another reader's wish. Readers who want less are served by the same answer.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -84,6 +91,15 @@ impl Held {
             Tier::Upstream => ServedFrom::Api,
         }
     }
+}
+
+/// The copy that readers get if nothing better comes.
+#[derive(Debug, Clone)]
+pub struct InHand {
+    /// The copy.
+    pub held: Held,
+    /// Whether it may count as fresh while it is within its freshness.
+    pub believed: bool,
 }
 
 /// What a tier said of a process.
@@ -231,6 +247,17 @@ impl Flight {
         self.newest
     }
 
+    /// The copy in hand, and whether it may still be believed: a near copy past its near time only when nobody can confirm it,
+    /// and none that is older than the vendor's word that there is no such process.
+    #[must_use]
+    pub fn in_hand(&self) -> Option<InHand> {
+        let held = self.held.clone()?;
+        let confirmed = held.tier != Tier::Near || self.durable_away;
+        let version = held.entry.header().version;
+        let outdated = self.absent.is_some_and(|(absence, _)| version < absence);
+        Some(InHand { held, believed: confirmed && !outdated })
+    }
+
     /// Takes in what happened and says what to do, in order. After [`Intent::Land`] there is nothing left to do.
     pub fn advance(&mut self, event: Event, now: DateTime<Utc>) -> Vec<Intent> {
         match event {
@@ -316,7 +343,7 @@ impl Flight {
         self.trail.record(tier, finding, took);
     }
 
-    /// Whether what is in hand ends the search. A near copy past its near time does so only when nobody can confirm it.
+    /// Whether what is in hand ends the search.
     fn settled(&self, now: DateTime<Utc>) -> Option<Landing> {
         let held = self.held.as_ref();
         if let Some((version, until)) = self.absent
@@ -324,10 +351,9 @@ impl Flight {
         {
             return (self.want.reach != Reach::Refresh && now < until).then_some(Landing::Unknown);
         }
-        held.filter(|held| held.tier != Tier::Near || self.durable_away)
-            .filter(|held| self.want.satisfied_by(&held.entry, now))
-            .cloned()
-            .map(Landing::Copy)
+        self.in_hand()
+            .filter(|hand| hand.believed && self.want.satisfied_by(&hand.held.entry, now))
+            .map(|hand| Landing::Copy(hand.held))
     }
 
     fn fill_then_land(&mut self, landing: Landing) -> Vec<Intent> {

@@ -204,6 +204,14 @@ fn copies(world: &World) -> Vec<Version> {
     versions.into_iter().flatten().collect()
 }
 
+/// `only-if-cached` together with an age of zero must not send the others aboard to the vendor.
+#[test]
+fn a_reader_of_held_copies_asks_nothing_of_the_flight() {
+    let held = Demand { reach: Reach::Held, max_age: Some(Duration::ZERO), ..Demand::default() };
+    let both = want(Reach::Vendor).and(Want::of(&held, instant(NOW)).of_flight());
+    assert_eq!(both, want(Reach::Vendor));
+}
+
 proptest! {
     #[test]
     fn every_flight_lands_and_keeps_its_promises(world in any_world(), want in any_want()) {
@@ -225,7 +233,10 @@ proptest! {
             Landing::Failed(_) | Landing::NotAsked => {
                 prop_assert_eq!(flight.held.map(|held| held.entry.header().version), copies(&world).into_iter().max());
             }
-            Landing::Unknown => {}
+            Landing::Unknown => {
+                let tiers_knew = [&world.near, &world.redis, &world.postgres].iter().any(|said| matches!(said, Said::Absent { .. }));
+                prop_assert!(asked == 1 || tiers_knew, "somebody said so");
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::messages::{Demand, LookupError, Reach, Served};
-use super::plan::{Held, Landing, Want};
+use super::plan::{Held, InHand, Landing, Want};
 use super::trail::Trail;
 use crate::config::coordinator::Patience;
 use crate::domain::served::{Freshness, StaleReason};
@@ -13,6 +13,9 @@ use crate::fetcher::messages::Failure;
 
 /// The least a reader is told to wait before asking again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// When the service recovers, it has usually done so by then.
+const RECOVERY_RETRY: Duration = Duration::from_secs(1);
 
 /// How far a flight is, as its readers see it.
 #[derive(Debug, Clone)]
@@ -22,7 +25,7 @@ pub enum Progress {
     /// No tier holds a copy that satisfies everyone; the vendor is being asked.
     Asking {
         /// The best copy in hand.
-        held: Option<Held>,
+        hand: Option<InHand>,
         /// Since when.
         since: Instant,
         /// The tiers asked so far.
@@ -33,12 +36,14 @@ pub enum Progress {
         /// How.
         landing: Landing,
         /// The best copy in hand besides.
-        held: Option<Held>,
+        hand: Option<InHand>,
         /// The tiers asked.
         trail: Trail,
         /// Centavos spent.
         cost_centavos: u64,
     },
+    /// The flight's task died; nobody will land.
+    Lost,
 }
 
 /// What a reader does now.
@@ -72,61 +77,76 @@ pub fn decide(
     let refuse = |error: LookupError| Decision::Answer(Box::new(Err(error)));
     match progress {
         Progress::Searching => Decision::Wait(None),
-        Progress::Asking { held: Some(held), since, trail } => {
-            if Want::of(demand, wall).satisfied_by(&held.entry, wall) {
-                return serve(held, Freshness::Fresh, trail, 0);
+        Progress::Lost => refuse(LookupError::Recovering { retry_after: RECOVERY_RETRY }),
+        Progress::Asking { hand, since, trail } => {
+            if let Some((held, freshness)) = hand.as_ref().and_then(|hand| at_once(demand, hand, wall)) {
+                return serve(held, freshness, trail, 0);
             }
-            if demand.reach == Reach::Held {
-                return serve(held, own_freshness(held, wall), trail, 0);
-            }
-            if demand.reach == Reach::Vendor && accepts_stale(demand, held, wall) {
-                return serve(held, Freshness::Stale(Some(StaleReason::Revalidating)), trail, 0);
-            }
-            let patience_ends = *since + patience.soft;
-            if now >= patience_ends {
-                return serve(held, Freshness::Stale(Some(StaleReason::UpstreamTimeout)), trail, 0);
-            }
-            Decision::Wait(Some(patience_ends))
-        }
-        Progress::Asking { held: None, since, .. } => {
             if demand.reach == Reach::Held {
                 return refuse(LookupError::NotHeld);
             }
-            let patience_ends = *since + patience.hard;
-            if now >= patience_ends {
-                return refuse(LookupError::Upstream { failure: Failure::TimedOut, retry_after: RETRY_AFTER });
+            let limit = if hand.is_some() { patience.soft } else { patience.hard };
+            let patience_ends = *since + limit;
+            match hand {
+                _ if now < patience_ends => Decision::Wait(Some(patience_ends)),
+                Some(InHand { held, .. }) => {
+                    serve(held, Freshness::Stale(Some(StaleReason::UpstreamTimeout)), trail, 0)
+                }
+                None => refuse(LookupError::Upstream { failure: Failure::TimedOut, retry_after: RETRY_AFTER }),
             }
-            Decision::Wait(Some(patience_ends))
         }
-        Progress::Landed { landing, held, trail, cost_centavos } => match (landing, held) {
-            (Landing::Copy(copy), _) => serve(copy, Freshness::Fresh, trail, *cost_centavos),
-            (Landing::Unknown, _) => refuse(LookupError::Unknown),
-            (Landing::NotAsked, Some(held)) => serve(held, own_freshness(held, wall), trail, 0),
-            (Landing::NotAsked, None) => refuse(LookupError::NotHeld),
-            (Landing::Failed(_), Some(held)) if demand.reach == Reach::Held => {
-                serve(held, own_freshness(held, wall), trail, 0)
+        Progress::Landed { landing, hand, trail, cost_centavos } => match landing {
+            Landing::Copy(copy) => serve(copy, Freshness::Fresh, trail, *cost_centavos),
+            Landing::Unknown => refuse(LookupError::Unknown),
+            Landing::NotAsked | Landing::Failed(_) => {
+                if let Some((held, freshness)) = hand.as_ref().and_then(|hand| without_asking(demand, hand, wall)) {
+                    return serve(held, freshness, trail, 0);
+                }
+                match (landing, hand) {
+                    (Landing::Failed(error), Some(InHand { held, .. })) if demand.reach != Reach::Held => {
+                        serve(held, Freshness::Stale(Some(error.failure.stale_reason())), trail, *cost_centavos)
+                    }
+                    (Landing::Failed(error), None) if demand.reach != Reach::Held => refuse(LookupError::Upstream {
+                        failure: error.failure,
+                        retry_after: error.retry_after.unwrap_or(RETRY_AFTER).max(RETRY_AFTER),
+                    }),
+                    _ => refuse(LookupError::NotHeld),
+                }
             }
-            (Landing::Failed(error), Some(held)) => {
-                serve(held, Freshness::Stale(Some(error.failure.stale_reason())), trail, *cost_centavos)
-            }
-            (Landing::Failed(_), None) if demand.reach == Reach::Held => refuse(LookupError::NotHeld),
-            (Landing::Failed(error), None) => refuse(LookupError::Upstream {
-                failure: error.failure,
-                retry_after: error.retry_after.unwrap_or(RETRY_AFTER).max(RETRY_AFTER),
-            }),
         },
     }
 }
 
-/// For a reader who wants held copies only: no reason is due, nobody was asked.
-fn own_freshness(held: &Held, wall: DateTime<Utc>) -> Freshness {
-    if wall < held.entry.header().fresh_until { Freshness::Fresh } else { Freshness::Stale(None) }
+/// What a reader takes while the vendor is being asked: what it would take without asking, or a stale copy that it welcomes.
+fn at_once<'a>(demand: &Demand, hand: &'a InHand, wall: DateTime<Utc>) -> Option<(&'a Held, Freshness)> {
+    let welcome = demand.reach == Reach::Vendor && demand.max_stale.is_some() && accepts(demand, &hand.held, wall);
+    let revalidating = welcome.then_some((&hand.held, Freshness::Stale(Some(StaleReason::Revalidating))));
+    without_asking(demand, hand, wall).or(revalidating)
 }
 
-fn accepts_stale(demand: &Demand, held: &Held, wall: DateTime<Utc>) -> bool {
-    let expired_for = wall - held.entry.header().fresh_until;
-    let young_enough =
-        Want::of(demand, wall).not_before.is_none_or(|limit| held.entry.header().version.fetched_at >= limit);
-    let within = |limit: Duration| TimeDelta::from_std(limit).map_or(true, |limit| expired_for <= limit);
-    young_enough && demand.max_stale.is_some_and(within)
+/// What a reader takes without the vendor: a copy that satisfies it, or, if it wants held copies only, one that it accepts. No
+/// reason is due then, nobody was asked.
+fn without_asking<'a>(demand: &Demand, hand: &'a InHand, wall: DateTime<Utc>) -> Option<(&'a Held, Freshness)> {
+    let InHand { held, believed } = hand;
+    let is_fresh = *believed && wall < held.entry.header().fresh_until;
+    if demand.reach == Reach::Held && accepts(demand, held, wall) {
+        let freshness = if is_fresh { Freshness::Fresh } else { Freshness::Stale(None) };
+        return Some((held, freshness));
+    }
+    let satisfied = *believed && Want::of(demand, wall).satisfied_by(&held.entry, wall);
+    satisfied.then_some((held, Freshness::Fresh))
 }
+
+/// Whether a copy is within the reader's own limits on age and staleness. Held copies may be stale for any time unless the
+/// reader names one.
+fn accepts(demand: &Demand, held: &Held, wall: DateTime<Utc>) -> bool {
+    let header = held.entry.header();
+    let expired_for = wall - header.fresh_until;
+    let young_enough = Want::of(demand, wall).not_before.is_none_or(|limit| header.version.fetched_at >= limit);
+    let within = |limit: Duration| TimeDelta::from_std(limit).map_or(true, |limit| expired_for <= limit);
+    young_enough && demand.max_stale.is_none_or(within)
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::near::NearCopies;
-use super::plan::{Event, Flight, Held, Intent, Landing, Said, Want};
+use super::plan::{Event, Flight, InHand, Intent, Landing, Said, Want};
 use super::reader::Progress;
 use super::tiers::{Desk, Tiers};
 use super::trail::Trail;
@@ -55,9 +55,9 @@ impl OpenFlight {
         }
     }
 
-    fn in_hand(&self) -> (Option<Held>, Trail) {
+    fn in_hand(&self) -> (Option<InHand>, Trail) {
         let flight = self.flight.borrow();
-        (flight.held.clone(), flight.trail)
+        (flight.in_hand(), flight.trail)
     }
 }
 
@@ -77,6 +77,21 @@ impl Drop for Boarding<'_> {
     }
 }
 
+/// Tells those aboard when the flight's task dies before it has landed.
+struct Aboard<'a>(&'a OpenFlight);
+
+impl Drop for Aboard<'_> {
+    fn drop(&mut self) {
+        self.0.progress.send_if_modified(|progress| {
+            let is_lost = !matches!(progress, Progress::Landed { .. });
+            if is_lost {
+                *progress = Progress::Lost;
+            }
+            is_lost
+        });
+    }
+}
+
 impl Shard {
     pub(super) fn new(
         settings: CoordinatorSettings,
@@ -91,6 +106,7 @@ impl Shard {
 
     /// Flies one flight to its end. It belongs to the shard and not to a reader: whoever leaves, it goes on.
     pub(super) async fn fly(&self, cnj: Cnj, open: Rc<OpenFlight>, near: Said) {
+        let _aboard = Aboard(&open);
         let mut boarding = Some(Boarding { shard: self, cnj, open: &open });
         let mut happened = Some(Event::Opened { near });
         while let Some(event) = happened.take() {
@@ -118,10 +134,10 @@ impl Shard {
                 Some(Event::Postgres(said, took()))
             }
             Intent::AskVendor => {
-                let (held, trail) = open.in_hand();
-                open.progress.send_replace(Progress::Asking { held, since: began, trail });
+                let (hand, trail) = open.in_hand();
+                open.progress.send_replace(Progress::Asking { hand, since: began, trail });
                 let answer = self.desk.ask_vendor(cnj).await;
-                Some(self.weigh(open, answer, took()))
+                Some(self.weigh(open, answer, took()).await)
             }
             Intent::StoreEverywhere(entry) => {
                 let fresh_until = later(entry.header().version.fetched_at, self.settings.db_ttl);
@@ -149,12 +165,12 @@ impl Shard {
     }
 
     /// Turns the vendor's answer into what the plan understands.
-    fn weigh(&self, open: &OpenFlight, answer: Result<Fetched, FetchError>, took: Duration) -> Event {
+    async fn weigh(&self, open: &OpenFlight, answer: Result<Fetched, FetchError>, took: Duration) -> Event {
         let known = open.flight.borrow().newest_known();
         let cost = answer.as_ref().map_or_else(|error| error.cost_centavos, |fetched| fetched.cost_centavos);
         open.cost_centavos.set(cost);
         match answer.map(|fetched| fetched.answer) {
-            Ok(Answer::Found(snapshot)) => match self.entry(*snapshot, known) {
+            Ok(Answer::Found(snapshot)) => match self.entry(*snapshot, known).await {
                 Ok(entry) => Event::Bought(Arc::new(entry), took),
                 Err(error) => Event::NotBought(error, took),
             },
@@ -167,20 +183,26 @@ impl Shard {
         }
     }
 
-    fn entry(&self, mut snapshot: Snapshot, known: Option<Version>) -> Result<Entry, FetchError> {
+    /// Makes a copy of what was bought: classified, rendered and compressed beside the arbiter, because a large process takes
+    /// longer than a shard may be silent.
+    async fn entry(&self, mut snapshot: Snapshot, known: Option<Version>) -> Result<Entry, FetchError> {
         snapshot.version = snapshot.version.after(known);
         let fresh_until = later(snapshot.version.fetched_at, self.settings.fresh_for());
-        Entry::new(snapshot, fresh_until).map_err(|error| {
-            tracing::error!(%error, "a paid answer does not fit into an envelope");
-            FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }
-        })
+        let made = tokio::task::spawn_blocking(move || Entry::new(snapshot, fresh_until)).await;
+        made.map_err(|panic| panic.to_string()).and_then(|entry| entry.map_err(|error| error.to_string())).map_err(
+            |error| {
+                tracing::error!(error, "a paid answer does not fit into an envelope");
+                FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }
+            },
+        )
     }
 
+    /// Near first: whoever comes while Redis is being written needs no flight any more.
     async fn fill(&self, cnj: Cnj, entry: Arc<Entry>, redis: bool) {
+        self.near.put(cnj, Arc::clone(&entry), self.clock.monotonic());
         if redis {
             self.desk.write_redis(cnj, entry.envelope().bytes().clone(), self.settings.redis_ttl).await;
         }
-        self.near.put(cnj, entry, self.clock.monotonic());
     }
 
     async fn store_absence(&self, cnj: Cnj, version: Version, until: DateTime<Utc>) {
@@ -204,13 +226,13 @@ impl Shard {
     }
 
     fn land(&self, cnj: Cnj, open: &OpenFlight, landing: Landing) {
-        let (held, trail) = open.in_hand();
-        if let (Landing::Failed(_), Some(held)) = (&landing, &held) {
+        let (hand, trail) = open.in_hand();
+        if let (Landing::Failed(_), Some(InHand { held, believed: true })) = (&landing, &hand) {
             // Should PostgreSQL go next, this copy is still at hand.
             self.near.put(cnj, Arc::clone(&held.entry), self.clock.monotonic());
         }
         let cost_centavos = open.cost_centavos.get();
-        open.progress.send_replace(Progress::Landed { landing, held, trail, cost_centavos });
+        open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos });
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::time::timeout;
 
 use super::plan::Said;
 use super::trail::Tier;
@@ -13,6 +14,7 @@ use crate::config::coordinator::CoordinatorSettings;
 use crate::domain::cnj::Cnj;
 use crate::domain::codec::{CodecError, Envelope, Kind};
 use crate::domain::entry::Entry;
+use crate::domain::render;
 use crate::domain::version::Version;
 use crate::fetcher::Fetcher;
 use crate::fetcher::messages::{Failure, Fetch, FetchError, Fetched, Lane};
@@ -24,6 +26,12 @@ use crate::redis_tier::messages as redis;
 use crate::resilience::Deadline;
 use crate::supervision::{ActorRef, AskError};
 use crate::telemetry::Metrics;
+
+/// Bytes that are unpacked in well under a millisecond.
+const UNPACKED_IN_PLACE: usize = 512 * 1024;
+
+/// How long an answer may take from the fetcher to us.
+const HAND_OVER: Duration = Duration::from_secs(2);
 
 /// Who can be asked.
 #[derive(Clone)]
@@ -56,43 +64,57 @@ impl Desk {
             return Said::Off;
         };
         match redis.ask(redis::Read { cnj }, self.within(self.settings.redis_patience)).await {
-            Ok(Ok(Some(bytes))) => self.read(Tier::Redis, Envelope::open(bytes), None),
+            Ok(Ok(Some(bytes))) => self.read(Tier::Redis, Envelope::open(bytes), None).await,
             Ok(Ok(None)) => Said::Nothing,
             Ok(Err(error)) => Said::Failed(error.as_str()),
             Err(error) => Said::Failed(error.as_str()),
         }
     }
 
-    /// Asks PostgreSQL. While it is away, what waits for it in the journal answers in its place: it is paid for already.
+    /// Asks PostgreSQL. What it has not got may wait for it in the journal: that is paid for already.
     pub(super) async fn ask_postgres(&self, cnj: Cnj) -> Said {
         let patience = self.within(self.settings.postgres_patience);
-        let failure = match self.tiers.postgres.ask(postgres::Read { cnj }, patience).await {
-            Ok(Ok(Some(stored))) => {
-                return match (stored.absent_until, stored.envelope) {
-                    (Some(until), _) => Said::Absent { version: stored.version, until },
-                    (None, Some(bytes)) => {
-                        let envelope = Envelope::open(bytes).map(|envelope| renewed(envelope, stored.fresh_until));
-                        self.read(Tier::Postgres, envelope, Some(stored.version))
-                    }
-                    (None, None) => Said::Nothing,
-                };
-            }
-            Ok(Ok(None)) => return Said::Nothing,
-            Ok(Err(error)) => error.as_str(),
-            Err(error) => error.as_str(),
+        let said = match self.tiers.postgres.ask(postgres::Read { cnj }, patience).await {
+            Ok(Ok(Some(stored))) => self.read_stored(stored).await,
+            Ok(Ok(None)) => Said::Nothing,
+            Ok(Err(error)) => Said::Failed(error.as_str()),
+            Err(error) => Said::Failed(error.as_str()),
         };
-        if self.tiers.journal.pending() > 0
-            && let Ok(Some(envelope)) = self.tiers.journal.get(cnj).await
+        if matches!(said, Said::Nothing | Said::Failed(_))
+            && self.tiers.journal.pending() > 0
+            && let Ok(Ok(Some(envelope))) = timeout(self.settings.postgres_patience, self.tiers.journal.get(cnj)).await
         {
-            return self.read(Tier::Postgres, Ok(envelope), None);
+            return self.read(Tier::Postgres, Ok(envelope), None).await;
         }
-        Said::Failed(failure)
+        said
+    }
+
+    /// An absence hides the stored copy for as long as it is believed; afterwards the copy is a fallback again, no fresher than
+    /// the absence was.
+    async fn read_stored(&self, stored: postgres::StoredProcess) -> Said {
+        let version = stored.version;
+        let fresh_until = match stored.absent_until {
+            Some(until) if self.clock.now() < until || stored.envelope.is_none() => {
+                return Said::Absent { version, until };
+            }
+            Some(_) => stored.fresh_until.min(version.fetched_at),
+            None => stored.fresh_until,
+        };
+        match stored.envelope {
+            Some(bytes) => {
+                let envelope = Envelope::open(bytes).map(|envelope| renewed(envelope, fresh_until));
+                self.read(Tier::Postgres, envelope, Some(version)).await
+            }
+            None => Said::Nothing,
+        }
     }
 
     pub(super) async fn ask_vendor(&self, cnj: Cnj) -> Result<Fetched, FetchError> {
-        let deadline = self.within(self.settings.fetch_limit);
-        let fetch = Fetch { cnj, lane: Lane::Interactive, deadline };
-        self.tiers.fetcher.ask(fetch, deadline).await.unwrap_or_else(|error| {
+        let limit = self.settings.fetch_limit.max(self.settings.patience.hard);
+        let fetch = Fetch { cnj, lane: Lane::Interactive, deadline: self.within(limit) };
+        // A little longer than the fetch itself: what arrives in its last moment is paid for.
+        let answer = self.tiers.fetcher.ask(fetch, self.within(limit + HAND_OVER)).await;
+        answer.unwrap_or_else(|error| {
             let failure = match error {
                 AskError::TimedOut => Failure::TimedOut,
                 AskError::Overloaded => Failure::RateLimited,
@@ -111,7 +133,8 @@ impl Desk {
             Ok(Err(error)) => error.as_str(),
             Err(error) => error.as_str(),
         };
-        match self.tiers.journal.keep(cnj, entry.envelope().bytes().clone()).await {
+        let envelope = renewed(entry.envelope().clone(), fresh_until);
+        match self.tiers.journal.keep(cnj, envelope.bytes().clone()).await {
             Ok(()) => tracing::warn!(%cnj, outcome, "postgresql did not take a paid answer; it is in the journal"),
             Err(error) => tracing::error!(%cnj, outcome, %error, "a paid answer is held in memory and redis only"),
         }
@@ -141,21 +164,36 @@ impl Desk {
     }
 
     /// Reads an envelope that a tier held. `version`: what the tier itself says of it, should it be unreadable.
-    fn read(&self, tier: Tier, envelope: Result<Envelope, CodecError>, version: Option<Version>) -> Said {
-        let said = envelope.and_then(|envelope| match envelope.header.kind {
-            Kind::Absence => Ok(Said::Absent { version: envelope.header.version, until: envelope.header.fresh_until }),
-            Kind::Process => Entry::open(envelope).map(|entry| Said::Copy(Arc::new(entry))),
-        });
+    async fn read(&self, tier: Tier, envelope: Result<Envelope, CodecError>, version: Option<Version>) -> Said {
+        let said = match envelope {
+            Ok(envelope) if envelope.header.kind == Kind::Absence => {
+                Ok(Said::Absent { version: envelope.header.version, until: envelope.header.fresh_until })
+            }
+            Ok(envelope) => opened(envelope).await.map(|entry| Said::Copy(Arc::new(entry))),
+            Err(error) => Err(error),
+        };
         said.unwrap_or_else(|error| {
             self.metrics.count_corrupt(tier.as_str(), error.as_str());
-            tracing::warn!(tier = tier.as_str(), %error, "a copy cannot be read and is fetched again");
-            Said::Corrupt { cause: error.as_str(), version }
+            tracing::warn!(tier = tier.as_str(), %error, "a copy cannot be read");
+            match error {
+                // A newer node's, in the middle of an upgrade: neither ours to drop nor to buy again under its nose.
+                CodecError::UnknownFormat(_) => Said::Failed(error.as_str()),
+                _ => Said::Corrupt { cause: error.as_str(), version },
+            }
         })
     }
 
     fn within(&self, patience: Duration) -> Deadline {
         Deadline::after(self.clock.monotonic(), patience)
     }
+}
+
+/// Unpacks a copy; a large one, or one that must be rendered anew, beside the arbiter.
+async fn opened(envelope: Envelope) -> Result<Entry, CodecError> {
+    if envelope.unpacked_len() <= UNPACKED_IN_PLACE && envelope.header.revision == render::REVISION {
+        return Entry::open(envelope);
+    }
+    tokio::task::spawn_blocking(move || Entry::open(envelope)).await.unwrap_or(Err(CodecError::Undecodable))
 }
 
 /// The envelope under the freshness that its row gives it.

@@ -1,6 +1,6 @@
 //! Which of two copies of a process is newer, decided the same way in every tier.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The age of a copy on two clocks: when the vendor last looked at the court, then when we fetched.
@@ -24,12 +24,13 @@ impl Version {
         Self { verified_at: verified_at.map(|at| at.trunc_subsecs(6)), fetched_at: fetched_at.trunc_subsecs(6) }
     }
 
-    /// This version, made at least as late on the vendor's clock as `previous`: what the vendor verified once stays
-    /// verified, even when a later answer leaves the field null.
+    /// This version, made later than `previous` on both clocks: what the vendor verified once stays verified even when a later
+    /// answer leaves the field null, and what is fetched later is newer even when our own clock went back.
     #[must_use]
     pub fn after(self, previous: Option<Version>) -> Self {
-        let known = previous.and_then(|version| version.verified_at);
-        Self { verified_at: self.verified_at.max(known), ..self }
+        let Some(previous) = previous else { return self };
+        let next = previous.fetched_at.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(previous.fetched_at);
+        Self { verified_at: self.verified_at.max(previous.verified_at), fetched_at: self.fetched_at.max(next) }
     }
 }
 
@@ -58,5 +59,13 @@ mod tests {
         assert!(later < stored);
         assert!(later.after(Some(stored)) > stored);
         assert_eq!(later.after(None), later);
+    }
+
+    /// A clock that was set back, another node's that is ahead, a row with a time in the future: none may lock a process up.
+    #[test]
+    fn an_answer_fetched_after_a_version_of_the_future_still_wins() {
+        let future = Version::new(Some(at(10)), at(9_999));
+        assert!(Version::new(Some(at(10)), at(30)).after(Some(future)) > future);
+        assert!(Version::new(None, at(30)).after(Some(future)) > future);
     }
 }
