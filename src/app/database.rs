@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::StartError;
 use crate::config::Settings;
@@ -10,6 +11,9 @@ use crate::config::postgres::PostgresSettings;
 use crate::postgres_tier::embedded::Embedded;
 use crate::postgres_tier::migrations::{self, MigrationError};
 use crate::supervision::spawn::detach_named;
+
+/// How long a start waits for the migrations before it goes on without them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often the migrations are tried again when the server was away at the start.
 const RETRY_EVERY: Duration = Duration::from_secs(2);
@@ -29,13 +33,19 @@ impl Database {
             None => Self::embedded(settings).await?,
         };
         let url = database.settings.url.clone();
-        match migrations::apply(&url).await {
-            Ok(applied) => report(&applied),
-            Err(MigrationError::Connect(error)) => {
+        match timeout(PATIENCE, migrations::apply(&url)).await {
+            Ok(Ok(applied)) => report(&applied),
+            Ok(Err(MigrationError::Failed(error))) => {
+                return Err(StartError::Database(format!("the database cannot be migrated: {error}")));
+            }
+            Ok(Err(MigrationError::Connect(error))) => {
                 tracing::warn!(%error, "postgresql is away; its migrations wait for it");
                 detach_named("late migrations", migrate_later(url));
             }
-            Err(error) => return Err(StartError::Database(format!("the database cannot be migrated: {error}"))),
+            Err(_) => {
+                tracing::warn!("postgresql does not answer; its migrations wait for it");
+                detach_named("late migrations", migrate_later(url));
+            }
         }
         Ok(database)
     }

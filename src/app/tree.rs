@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::database::Database;
 use crate::ambient::{SharedClock, SharedRandom};
@@ -21,6 +22,9 @@ use crate::telemetry::metrics::{ActorLabel, Metrics};
 
 /// Asks in flight in one tier: what all readers of all shards may want at once, so that a tier is never the narrower bound.
 const TIER_PERMITS: usize = 65_536;
+
+/// What writing a paid answer to the journal may take once PostgreSQL was waited for in vain.
+const JOURNAL_GRACE: Duration = Duration::from_secs(4);
 
 /// The tree, and what is known of it from outside.
 pub(super) struct Tree {
@@ -79,6 +83,7 @@ impl Tree {
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
             let settings = settings.coordinator.clone();
             let permits = settings.permits;
+            let grace = settings.store_patience + JOURNAL_GRACE;
             let (clock, metrics, near, tiers) = (Arc::clone(clock), metrics.clone(), Arc::clone(&near), tiers.clone());
             let factory = move || {
                 Coordinator::new(
@@ -91,6 +96,8 @@ impl Tree {
             };
             supervisor.child(ChildSpec {
                 permits,
+                // A purchase that is being stored, or journaled because PostgreSQL hangs, is worth waiting for.
+                shutdown_grace: grace,
                 intensity: patience.intensity,
                 escalation: Escalation::ExitProcess,
                 ..tier(patience, format!("coordinator-{index}"), factory)

@@ -64,9 +64,11 @@ pub(super) fn run(environment: &Environment) -> u8 {
 
 fn read(environment: &Environment) -> Result<Settings, Mistakes> {
     let mut settings = Settings::read(&Harmless(environment))?;
-    if environment.get("JUSCACHE_DATA_DIR").is_none() {
-        settings.data_dir = std::env::temp_dir().join(format!("juscache-demo-{:016x}", SystemRandom.bits() >> 64));
-    }
+    settings.data_dir = match environment.get("JUSCACHE_DATA_DIR") {
+        // Invented processes must not get into the database of a real service.
+        Some(folder) => PathBuf::from(folder).join("demo"),
+        None => std::env::temp_dir().join(format!("juscache-demo-{:016x}", SystemRandom.bits() >> 64)),
+    };
     if environment.get("JUSCACHE_LISTEN").is_none() && TcpListener::bind(settings.server.listen).is_err() {
         settings.server.listen.set_port(0);
     }

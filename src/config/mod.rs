@@ -72,13 +72,14 @@ impl Settings {
 
 fn read_database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
     let url = reader.text("DATABASE_URL")?;
+    let address = SecretString::from(url.clone());
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        reader
-            .refuse("DATABASE_URL", "not an address of PostgreSQL: write it as postgres://user:password@host/database");
-    } else if url.parse::<tokio_postgres::Config>().is_err() {
-        reader.refuse("DATABASE_URL", "PostgreSQL does not understand this address; check its parts and parameters");
+        let what = "not an address of PostgreSQL: write it as postgres://user:password@host/database";
+        reader.refuse("DATABASE_URL", what);
+    } else if let Err(error) = crate::postgres_tier::connect::check_address(&address) {
+        reader.refuse("DATABASE_URL", error.to_string());
     }
-    Some(url.into())
+    Some(address)
 }
 
 fn read_coordinator(reader: &mut Reader<'_>) -> CoordinatorSettings {
@@ -172,9 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn every_documented_kind_of_encryption_is_understood() {
+        for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://u:p@h/d?sslmode={mode}");
+            assert!(Settings::read(&HashMap::from([("DATABASE_URL", url.as_str())])).is_ok(), "{mode}");
+        }
+    }
+
+    #[test]
     fn a_secret_never_shows_up_in_a_mistake() {
-        let source = HashMap::from([("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=perhaps")]);
-        let mistakes = Settings::read(&source).unwrap_err().to_string();
-        assert!(!mistakes.contains("hunter2"), "{mistakes}");
+        let source = HashMap::from([
+            ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=perhaps"),
+            ("REDIS_URL", "http://:hunter2@h"),
+            ("ESCAVADOR_BASE_URL", "https://u:hunter2@h"),
+        ]);
+        let Mistakes(mistakes) = Settings::read(&source).unwrap_err();
+        assert_eq!(mistakes.len(), source.len());
+        assert!(!format!("{mistakes:?}").contains("hunter2"), "{mistakes:?}");
     }
 }

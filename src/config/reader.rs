@@ -63,15 +63,13 @@ impl<'a> Reader<'a> {
 
     /// `90s`, `30m`, `1h`, `7d`.
     pub fn duration(&mut self, variable: &'static str, default: Duration) -> Duration {
-        self.parse(variable, default, "a duration: write it as 90s, 30m, 1h or 7d", |text| {
-            humantime::parse_duration(text).ok()
-        })
+        self.parse(variable, default, "a duration: write it as 90s, 30m, 1h or 7d", |text| duration(text))
     }
 
     /// A duration that must be longer than nothing.
     pub fn timeout(&mut self, variable: &'static str, default: Duration) -> Duration {
         self.parse(variable, default, "a duration above zero: write it as 500ms, 2s or 1m", |text| {
-            humantime::parse_duration(text).ok().filter(|timeout| !timeout.is_zero())
+            duration(text).filter(|timeout| !timeout.is_zero())
         })
     }
 
@@ -80,7 +78,7 @@ impl<'a> Reader<'a> {
         let form = "a duration or `forever`: write it as 7d or forever";
         self.parse(variable, Some(default), form, |text| match text {
             "forever" => Some(None),
-            _ => humantime::parse_duration(text).ok().map(Some),
+            _ => duration(text).map(Some),
         })
     }
 
@@ -117,11 +115,18 @@ impl<'a> Reader<'a> {
 
     /// An http or https address, without a trailing slash.
     pub fn base_url(&mut self, variable: &'static str, default: &str) -> String {
-        self.parse(variable, default.to_owned(), "an address: write it as https://host or http://host:port", |text| {
-            let url = reqwest::Url::parse(text).ok()?;
-            let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
-            usable.then(|| text.trim_end_matches('/').to_owned())
-        })
+        self.parse(
+            variable,
+            default.to_owned(),
+            "an address without credentials: write it as https://host or http://host:port",
+            |text| {
+                let url = reqwest::Url::parse(text).ok()?;
+                // Credentials would end up in log lines and in the readiness report; the key has a variable of its own.
+                let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+                let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare;
+                usable.then(|| text.trim_end_matches('/').to_owned())
+            },
+        )
     }
 
     /// One of a few words.
@@ -137,9 +142,17 @@ impl<'a> Reader<'a> {
             return default;
         };
         parse(&text).unwrap_or_else(|| {
-            let shown: String = text.chars().take(40).collect();
+            // What comes before an `@` may be a password.
+            let shown: String = text.rsplit('@').next().unwrap_or_default().chars().take(40).collect();
             self.refuse(variable, format!("`{}` is not {form}", shown.escape_debug()));
             default
         })
     }
+}
+
+/// Nothing here lasts longer than ten years; sums of durations cannot overflow then.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+fn duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|duration| *duration <= LONGEST)
 }

@@ -28,8 +28,13 @@ impl Environment {
     pub fn load() -> Result<Self, String> {
         match dotenvy::from_filename_iter(".env") {
             Ok(lines) => {
-                let file = lines.collect::<Result<_, _>>().map_err(|error| format!(".env cannot be read: {error}"))?;
-                Ok(Self { file })
+                // The error would quote the line, and the line may hold a key.
+                let file = lines.enumerate().map(|(index, line)| {
+                    line.map_err(|_quotes_the_line| {
+                        format!(".env cannot be read at entry {}: check its quotes", index + 1)
+                    })
+                });
+                Ok(Self { file: file.collect::<Result<_, _>>()? })
             }
             Err(error) if error.not_found() => Ok(Self::default()),
             Err(error) => Err(format!(".env cannot be read: {error}")),

@@ -181,6 +181,9 @@ impl Envelope {
         if byte(4)? != FORMAT {
             return Err(CodecError::UnknownFormat(byte(4)?));
         }
+        if byte(6)? != ZSTD {
+            return Err(CodecError::Undecodable);
+        }
         let kind = match byte(5)? {
             1 => Kind::Process,
             2 => Kind::Absence,

@@ -172,7 +172,8 @@ impl Cursor {
         }
     }
 
-    /// Where to go on: behind the named movement, or, if the court has removed it since, behind the place it had.
+    /// Where to go on: behind the named movement, or, if the court has removed it since, at the place it had. Movements that
+    /// share a place may be shown twice then; none is lost.
     fn resume(&self, matching: &[&Movement], order: Order) -> usize {
         if let Some(index) = matching.iter().position(|movement| movement.id == self.id) {
             return index + 1;
@@ -183,8 +184,8 @@ impl Cursor {
             .position(|movement| {
                 let other = position(movement.date, &movement.id);
                 match order {
-                    Order::Desc => other > place,
-                    Order::Asc => other < place,
+                    Order::Desc => other >= place,
+                    Order::Asc => other <= place,
                 }
             })
             .unwrap_or(matching.len())

@@ -1,15 +1,20 @@
 //! The fetcher's identity, state and life.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, Context};
+use futures_util::future::{LocalBoxFuture, Shared};
 
 use super::escavador::Escavador;
 use super::limiter::Pace;
-use super::messages::Failure;
+use super::messages::{Failure, FetchError, Fetched};
 use super::provider::Provider;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
+use crate::domain::cnj::Cnj;
 use crate::supervised;
 use crate::telemetry::Metrics;
 
@@ -17,12 +22,16 @@ use crate::telemetry::Metrics;
 pub(super) const TIER: &str = "upstream";
 
 /// Owns the connections to the vendors. It must be built on its own arbiter, because the connections it opens live and die there.
-#[derive(Debug)]
 pub struct Fetcher {
     /// The vendor, or why there is none to ask.
     pub(super) provider: Result<Arc<dyn Provider>, Failure>,
     pub(super) metrics: Metrics,
+    /// The fetches under way.
+    pub(super) running: Rc<RefCell<HashMap<Cnj, Running>>>,
 }
+
+/// A fetch that others may join.
+pub(super) type Running = Shared<LocalBoxFuture<'static, Result<Fetched, FetchError>>>;
 
 impl Fetcher {
     /// A fetcher with a pace of its own. One that is supervised wants [`Fetcher::paced`]: here every generation would begin a new
@@ -47,7 +56,7 @@ impl Fetcher {
         let provider = Self::provider(pace, settings, clock, random, metrics.clone());
         // Until it is asked, nothing speaks against it.
         metrics.set_tier_up(TIER, provider.is_ok());
-        Self { provider, metrics }
+        Self { provider, metrics, running: Rc::default() }
     }
 
     fn provider(

@@ -128,7 +128,7 @@ fn of_framework(error: &Error, state: &HttpState) -> Problem {
 }
 
 /// The one value of a header; none if it is repeated.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name);
     values.next().filter(|_| values.next().is_none())
 }

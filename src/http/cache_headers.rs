@@ -66,7 +66,7 @@ pub fn age(served: &Served, now: DateTime<Utc>) -> u64 {
 /// RFC 9211: one member for each cache asked, origin side first. The vendor is no cache: that it was asked shows in the
 /// `fwd-status` of the cache next to it.
 fn cache_status(line: &mut Line, served: &Served, ttl: i64) {
-    let answered = answering_tier(served.from);
+    let answered = Some(tier_of(served.from)).filter(|tier| *tier != Tier::Upstream);
     let visits = || served.trail.visits().filter(|visit| visit.tier != Tier::Upstream);
     let nearest = visits().next().map(|visit| visit.tier);
     let mut deepest = true;
@@ -99,12 +99,14 @@ fn cache_status(line: &mut Line, served: &Served, ttl: i64) {
     }
 }
 
-fn answering_tier(from: ServedFrom) -> Option<Tier> {
+/// Where the copy that answered is kept.
+#[must_use]
+pub fn tier_of(from: ServedFrom) -> Tier {
     match from {
-        ServedFrom::Memory => Some(Tier::Near),
-        ServedFrom::Redis => Some(Tier::Redis),
-        ServedFrom::Database | ServedFrom::DatabaseFallback => Some(Tier::Postgres),
-        ServedFrom::Api => None,
+        ServedFrom::Memory => Tier::Near,
+        ServedFrom::Redis => Tier::Redis,
+        ServedFrom::Database | ServedFrom::DatabaseFallback => Tier::Postgres,
+        ServedFrom::Api => Tier::Upstream,
     }
 }
 

@@ -9,13 +9,14 @@ use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA, VARY,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use bytes::Bytes;
 use futures_util::future::{Either, MapOk, TryFutureExt};
 
+use super::boundary::only;
 use super::cache_headers;
 use super::identity::{RequestId, X_REQUEST_ID};
 use super::routes::{DETAILED_PREFIX, DETAILED_SUFFIX, lookup};
@@ -85,7 +86,7 @@ fn hit(state: &HttpState, request: &ServiceRequest) -> Option<HttpResponse<Bytes
     let started = state.clock.monotonic();
     let served = state.lookups.near(&Cnj::parse(segment).ok()?).filter(|served| !served.entry.header().sealed)?;
     let mut response = HttpResponse::with_body(StatusCode::OK, served.entry.body(served.from, served.freshness));
-    let id = RequestId::adopt_or_make(only_id(request.headers()), || state.random.bits());
+    let id = RequestId::adopt_or_make(only(request.headers(), &X_REQUEST_ID), || state.random.bits());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(X_REQUEST_ID.clone(), id.header());
@@ -93,9 +94,4 @@ fn hit(state: &HttpState, request: &ServiceRequest) -> Option<HttpResponse<Bytes
     cache_headers::write(headers, &served, served.entry.etag(), state.clock.now(), &state.settings);
     lookup::count(state, started, &Ok(served));
     Some(response)
-}
-
-fn only_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let mut values = headers.get_all(&X_REQUEST_ID);
-    values.next().filter(|_| values.next().is_none())
 }

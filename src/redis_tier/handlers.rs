@@ -29,6 +29,9 @@ impl Handler<Write> for RedisTier {
         Box::pin(async move {
             let key = keys::process(&write.cnj);
             let link = link.ok_or(RedisError::Away)?;
+            if write.envelope.len() > link.max_value() {
+                return Ok(Written::TooLarge);
+            }
             link.run(|mut connection| async move {
                 commands::set_if_newer(&mut connection, &scripts, &key, &write.envelope, write.ttl).await
             })

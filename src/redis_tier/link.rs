@@ -27,12 +27,41 @@ pub(super) struct Link {
     turn: Cell<usize>,
     /// Counts the times that connections were made; a failure of older ones says nothing of the present ones.
     era: Cell<u64>,
+    /// The era in which a refused command was last told.
+    refused_in: Cell<u64>,
+    /// Whether it was told that Redis is away.
+    told: Cell<bool>,
+}
+
+/// Whether an error means that this connection, or the server behind it, is of no use for now.
+fn speaks_of_the_server(error: &redis::RedisError) -> bool {
+    // A demoted or starting server answers everything with these; a new connection may lead to the right one.
+    let useless = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN"];
+    error.is_timeout()
+        || error.is_io_error()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || error.code().is_some_and(|code| useless.contains(&code))
 }
 
 impl Link {
     pub(super) fn new(settings: RedisSettings, metrics: Metrics, door: Door) -> Self {
         metrics.set_tier_up(TIER, false);
-        Self { settings, metrics, door, open: RefCell::default(), turn: Cell::new(0), era: Cell::new(0) }
+        Self {
+            settings,
+            metrics,
+            door,
+            open: RefCell::default(),
+            turn: Cell::new(0),
+            era: Cell::new(0),
+            refused_in: Cell::new(0),
+            told: Cell::new(false),
+        }
+    }
+
+    /// Bytes of the largest value worth keeping there.
+    pub(super) fn max_value(&self) -> usize {
+        self.settings.max_value
     }
 
     /// Does one operation on the next connection, within the operation timeout.
@@ -46,10 +75,11 @@ impl Link {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 let timed_out = error.is_timeout();
-                if timed_out || error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() {
+                if speaks_of_the_server(&error) {
                     self.lose(era, &error.to_string());
-                } else {
-                    tracing::warn!(%error, "redis refused a command");
+                } else if self.refused_in.replace(era) != era {
+                    // Once for each connection: a full or read-only Redis refuses every command.
+                    tracing::warn!(%error, "redis refuses commands");
                 }
                 Err(if timed_out { RedisError::TimedOut } else { RedisError::Failed })
             }
@@ -71,6 +101,13 @@ impl Link {
         if self.era.get() == era && !self.open.borrow().is_empty() {
             self.open.borrow_mut().clear();
             self.metrics.set_tier_up(TIER, false);
+            self.tell(cause);
+        }
+    }
+
+    /// One line for each outage.
+    fn tell(&self, cause: &str) {
+        if !self.told.replace(true) {
             tracing::warn!(cause, "redis is away; lookups go on without it");
         }
     }
@@ -99,13 +136,14 @@ impl Link {
             match self.connection().await {
                 Ok(connection) => fresh.push(connection),
                 Err(error) => {
-                    tracing::debug!(%error, "redis cannot be reached");
+                    self.tell(&error);
                     return;
                 }
             }
         }
         *self.open.borrow_mut() = fresh;
         self.era.set(self.era.get().wrapping_add(1));
+        self.told.set(false);
         self.metrics.set_tier_up(TIER, true);
         tracing::info!("redis answers");
     }

@@ -24,7 +24,7 @@ pub struct Write {
     pub cnj: Cnj,
     /// An envelope, as `domain::codec` writes it.
     pub envelope: Bytes,
-    /// How long Redis keeps it, before jitter.
+    /// How long Redis keeps it.
     pub ttl: Duration,
 }
 
@@ -35,6 +35,8 @@ pub enum Written {
     Stored,
     /// Redis held a newer version, and keeps it.
     Outdated,
+    /// It is larger than what is kept there.
+    TooLarge,
 }
 
 /// Forgets one process, whatever version is held (a corrupt entry has none to compare).

@@ -121,7 +121,7 @@ pub async fn render(
             cause = error.as_str(),
             "a copy with a right checksum does not decode"
         );
-        state.metrics.count_corrupt(served.from.as_str(), error.as_str());
+        state.metrics.count_corrupt(cache_headers::tier_of(served.from).as_str(), error.as_str());
         Problem::new(
             Kind::Internal,
             "A cópia guardada deste processo não pôde ser lida; repita com force_refresh=true.",
