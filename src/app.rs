@@ -31,12 +31,17 @@ use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
 
-/// How long a start waits for PostgreSQL before it goes on without it.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a start waits for the tier to find the database that was migrated just now.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long requests in flight may go on after a stop before they are told that the service ends; less than the server's own
+/// grace, so that they hear it.
+const CLOSE_AFTER: Duration = Duration::from_secs(7);
 
 /// A running service.
 pub struct App {
     address: SocketAddr,
+    http: HttpState,
     server: ServerHandle,
     server_ended: oneshot::Receiver<io::Result<()>>,
     supervisor: Supervisor,
@@ -99,9 +104,9 @@ impl App {
         let metrics = Metrics::new();
         let database = Database::open(&settings).await?;
         let tree = Tree::grow(&settings, &database, &journal, &clock, &random, &metrics).map_err(StartError::Thread)?;
-        let ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
-        if ready.is_err() {
-            tracing::warn!("postgresql does not answer; the service starts without it");
+        if database.is_migrated() {
+            // So that the first lookups find what is stored; a database that was away just now is not waited for again.
+            let _ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
         }
 
         let standing = Standing::new(&settings, &tree, journal, metrics.clone());
@@ -116,7 +121,7 @@ impl App {
             http,
         );
         let connections = ConnectionSettings::new(settings.server.workers);
-        let (running, server) = serve(listener, state, &connections)
+        let (running, server) = serve(listener, state.clone(), &connections)
             .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
         let (ended, server_ended) = oneshot::channel();
         detach_named("http server", async move {
@@ -124,7 +129,7 @@ impl App {
             let _unheard = ended.send(running.await);
         });
         let Tree { supervisor, coordinators, .. } = tree;
-        Ok(Self { address, server, server_ended, supervisor, coordinators, database, clock, lookup_limit })
+        Ok(Self { address, http: state, server, server_ended, supervisor, coordinators, database, clock, lookup_limit })
     }
 
     /// Where it listens, with the real port.
@@ -174,7 +179,12 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
-        self.server.stop(true).await;
+        let stopped = self.server.stop(true);
+        tokio::pin!(stopped);
+        if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
+            self.http.close();
+            stopped.await;
+        }
         self.supervisor.shutdown().await;
         self.database.close().await;
     }

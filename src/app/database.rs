@@ -22,19 +22,23 @@ const RETRY_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Database {
     settings: PostgresSettings,
     embedded: Option<Embedded>,
+    is_migrated: bool,
 }
 
 impl Database {
     /// Opens the database and applies pending migrations. With a server that is away, the migrations follow when it is back,
     /// and until then what is bought goes to the journal.
     pub(super) async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let database = match &settings.database_url {
+        let mut database = match &settings.database_url {
             Some(url) => Self::server(url.clone()),
             None => Self::embedded(settings).await?,
         };
         let url = database.settings.url.clone();
         match timeout(PATIENCE, migrations::apply(&url)).await {
-            Ok(Ok(applied)) => report(&applied),
+            Ok(Ok(applied)) => {
+                report(&applied);
+                database.is_migrated = true;
+            }
             Ok(Err(MigrationError::Failed(error))) => {
                 return Err(StartError::Database(format!("the database cannot be migrated: {error}")));
             }
@@ -51,7 +55,7 @@ impl Database {
     }
 
     fn server(url: SecretString) -> Self {
-        Self { settings: PostgresSettings::new(url), embedded: None }
+        Self { settings: PostgresSettings::new(url), embedded: None, is_migrated: false }
     }
 
     async fn embedded(settings: &Settings) -> Result<Self, StartError> {
@@ -60,7 +64,12 @@ impl Database {
             .map_err(|error| StartError::Database(format!("embedded database: {error}")))?;
         // One backend, so one connection.
         let settings = PostgresSettings { pool_size: 1, ..PostgresSettings::new(embedded.url()) };
-        Ok(Self { settings, embedded: Some(embedded) })
+        Ok(Self { settings, embedded: Some(embedded), is_migrated: false })
+    }
+
+    /// Whether it answered at the start and has the schema.
+    pub(super) fn is_migrated(&self) -> bool {
+        self.is_migrated
     }
 
     /// How to reach it.

@@ -34,10 +34,10 @@ impl Standing {
     }
 
     fn store(&self, name: &'static str, on: bool) -> TierLine {
-        let (state, detail) = match (on, self.is_up(name)) {
-            (false, _) => (Health::Off, "not configured"),
-            (true, true) => (Health::Up, "answers"),
-            (true, false) => (Health::Down, "does not answer; lookups go on without it"),
+        let (state, detail) = match on {
+            false => (Health::Off, "not configured"),
+            true if self.is_up(name) => (Health::Up, "answers"),
+            true => (Health::Down, "does not answer; lookups go on without it"),
         };
         TierLine { name, state, detail: detail.into() }
     }

@@ -121,6 +121,8 @@ fn tier<A: Child>(
 fn observer(metrics: Metrics) -> Box<dyn Fn(&ChildEvent) + Send + Sync> {
     Box::new(move |event| match event {
         ChildEvent::Up { child, generation } => {
+            // The series exists from the start, so that its first increase is seen.
+            let _restarts = metrics.actor_restarts.get_or_create(&ActorLabel { actor: child.to_string() });
             tracing::debug!(actor = %child, generation, "actor is up");
         }
         ChildEvent::Failed { child, generation, cause, next } => {

@@ -38,7 +38,8 @@ pub(super) fn run(environment: &Environment, args: &Args) -> u8 {
         }
     };
     let server = match (&args.server, Settings::read(environment)) {
-        (Some(server), _) => server.trim_end_matches('/').to_owned(),
+        (Some(server), _) if server.contains("://") => server.trim_end_matches('/').to_owned(),
+        (Some(server), _) => format!("http://{}", server.trim_end_matches('/')),
         (None, Ok(settings)) => format!("http://{}", settings.server.listen),
         (None, Err(mistakes)) => {
             say(&mistakes.to_string());

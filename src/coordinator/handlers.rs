@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Handler, Response};
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 use super::actor::Coordinator;
 use super::messages::{Demand, Lookup, LookupError, Reach, Served};
 use super::plan::Want;
-use super::reader::{Decision, Progress, decide};
+use super::reader::{Decision, Progress, Reader, decide};
 use super::shard::{OpenFlight, Shard};
 use crate::domain::cnj::Cnj;
 use crate::resilience::Deadline;
@@ -32,8 +32,8 @@ impl Handler<Lookup> for Coordinator {
         if let Some(answer) = self.shard.near.answer(&cnj, &demand, now, wall) {
             return Response::reply(answer);
         }
-        match self.board(cnj, Want::of(&demand, wall)) {
-            Ok(seat) => Response::fut(seat.wait(demand, deadline)),
+        match self.board(cnj, demand, Want::of(&demand, wall), now) {
+            Ok(seat) => Response::fut(seat.wait(deadline)),
             Err(error) => Response::reply(Err(error)),
         }
     }
@@ -41,7 +41,7 @@ impl Handler<Lookup> for Coordinator {
 
 impl Coordinator {
     /// Joins the flight for a process, or opens one.
-    fn board(&self, cnj: Cnj, want: Want) -> Result<Seat, LookupError> {
+    fn board(&self, cnj: Cnj, demand: Demand, want: Want, since: Instant) -> Result<Seat, LookupError> {
         let shard = Rc::clone(&self.shard);
         let running = shard.flights.borrow().get(&cnj).cloned();
         let collapsed = running.is_some();
@@ -65,7 +65,8 @@ impl Coordinator {
             }
         };
         let payer = want.reach != Reach::Held && !open.has_payer.replace(true);
-        Ok(Seat { progress: open.progress.subscribe(), place: Place::take(&open), shard, payer, collapsed })
+        let reader = Reader { demand, since, payer, collapsed };
+        Ok(Seat { progress: open.progress.subscribe(), place: Place::take(&open), shard, reader })
     }
 }
 
@@ -74,8 +75,7 @@ struct Seat {
     shard: Rc<Shard>,
     progress: watch::Receiver<Progress>,
     place: Place,
-    payer: bool,
-    collapsed: bool,
+    reader: Reader,
 }
 
 /// Counts a reader for as long as it waits.
@@ -99,13 +99,12 @@ fn bump(count: &Cell<usize>, by: isize) {
 }
 
 impl Seat {
-    async fn wait(mut self, demand: Demand, deadline: Deadline) -> Result<Served, LookupError> {
+    async fn wait(mut self, deadline: Deadline) -> Result<Served, LookupError> {
         let patience = self.shard.settings.patience;
         loop {
             let clock = &self.shard.clock;
             let now = (clock.monotonic(), clock.now());
-            let decision =
-                decide(&demand, &self.progress.borrow_and_update(), patience, now, (self.payer, self.collapsed));
+            let decision = decide(&self.reader, &self.progress.borrow_and_update(), patience, now);
             let until = match decision {
                 Decision::Answer(answer) => return *answer,
                 Decision::Wait(_) if deadline.is_over(now.0) => break,

@@ -87,6 +87,8 @@ pub enum LookupError {
         failure: Failure,
         /// When to come back.
         retry_after: Duration,
+        /// Centavos spent all the same: a page may have been paid before the next one failed. Zero for whoever joined.
+        cost_centavos: u64,
     },
     /// The service itself did not manage in time (an actor is being replaced).
     #[error("the service is recovering")]

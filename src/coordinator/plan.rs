@@ -330,7 +330,11 @@ impl Flight {
             Said::Absent { version, until } => {
                 self.absent = self.absent.max(Some((version, until)));
                 self.newest = self.newest.max(Some(version));
-                if self.want.reach == Reach::Refresh { Finding::Bypassed } else { Finding::Hit }
+                match (self.want.reach, now < until) {
+                    (Reach::Refresh, _) => Finding::Bypassed,
+                    (_, true) => Finding::Hit,
+                    (_, false) => Finding::Stale,
+                }
             }
             Said::Nothing => Finding::Miss,
             Said::Corrupt { cause, version } => {

@@ -55,23 +55,36 @@ pub enum Decision {
     Wait(Option<Instant>),
 }
 
-/// Decides for one reader. `payer`: this reader made the flight go to the vendor; `collapsed`: it joined another's flight.
+/// One reader of a flight.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// What it accepts.
+    pub demand: Demand,
+    /// Since when it waits.
+    pub since: Instant,
+    /// It made the flight go to the vendor.
+    pub payer: bool,
+    /// It joined another's flight.
+    pub collapsed: bool,
+}
+
+/// Decides for one reader.
 #[must_use]
 pub fn decide(
-    demand: &Demand,
+    reader: &Reader,
     progress: &Progress,
     patience: Patience,
     (now, wall): (Instant, DateTime<Utc>),
-    (payer, collapsed): (bool, bool),
 ) -> Decision {
+    let Reader { demand, payer, collapsed, .. } = reader;
     let serve = |held: &Held, freshness: Freshness, trail: &Trail, cost: u64| {
         Decision::Answer(Box::new(Ok(Served {
             entry: std::sync::Arc::clone(&held.entry),
             from: held.served_from(freshness == Freshness::Fresh),
             freshness,
             trail: *trail,
-            collapsed,
-            cost_centavos: if payer { cost } else { 0 },
+            collapsed: *collapsed,
+            cost_centavos: if *payer { cost } else { 0 },
         })))
     };
     let refuse = |error: LookupError| Decision::Answer(Box::new(Err(error)));
@@ -85,14 +98,21 @@ pub fn decide(
             if demand.reach == Reach::Held {
                 return refuse(LookupError::NotHeld);
             }
-            let limit = if hand.is_some() { patience.soft } else { patience.hard };
-            let patience_ends = *since + limit;
+            // With a copy in hand the wait is counted once a flight; without one each reader has its own.
+            let patience_ends = match hand {
+                Some(_) => *since + patience.soft,
+                None => reader.since.max(*since) + patience.hard,
+            };
             match hand {
                 _ if now < patience_ends => Decision::Wait(Some(patience_ends)),
                 Some(InHand { held, .. }) => {
                     serve(held, Freshness::Stale(Some(StaleReason::UpstreamTimeout)), trail, 0)
                 }
-                None => refuse(LookupError::Upstream { failure: Failure::TimedOut, retry_after: RETRY_AFTER }),
+                None => refuse(LookupError::Upstream {
+                    failure: Failure::TimedOut,
+                    retry_after: RETRY_AFTER,
+                    cost_centavos: 0,
+                }),
             }
         }
         Progress::Landed { landing, hand, trail, cost_centavos } => match landing {
@@ -108,6 +128,7 @@ pub fn decide(
                     }
                     (Landing::Failed(error), None) if demand.reach != Reach::Held => refuse(LookupError::Upstream {
                         failure: error.failure,
+                        cost_centavos: if *payer { *cost_centavos } else { 0 },
                         retry_after: error.retry_after.unwrap_or(RETRY_AFTER).max(RETRY_AFTER),
                     }),
                     _ => refuse(LookupError::NotHeld),

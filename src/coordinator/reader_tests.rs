@@ -27,11 +27,15 @@ fn reach(reach: Reach) -> Demand {
     Demand { reach, ..Demand::default() }
 }
 
+fn reader(demand: Demand, since: std::time::Instant) -> Reader {
+    Reader { demand, since, payer: true, collapsed: false }
+}
+
 /// What a reader gets when the vendor has been asked for `waited` seconds.
 fn asking(demand: Demand, hand: Option<InHand>, waited: u64) -> Decision {
     let since = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
     let progress = Progress::Asking { hand, since, trail: Trail::default() };
-    decide(&demand, &progress, PATIENCE, (since + Duration::from_secs(waited), instant(NOW)), (true, false))
+    decide(&reader(demand, since), &progress, PATIENCE, (since + Duration::from_secs(waited), instant(NOW)))
 }
 
 fn failed(demand: Demand, hand: Option<InHand>) -> Decision {
@@ -39,7 +43,7 @@ fn failed(demand: Demand, hand: Option<InHand>) -> Decision {
     let landing = Landing::Failed(error);
     let progress = Progress::Landed { landing, hand, trail: Trail::default(), cost_centavos: 7 };
     let now = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
-    decide(&demand, &progress, PATIENCE, (now, instant(NOW)), (true, false))
+    decide(&reader(demand, now), &progress, PATIENCE, (now, instant(NOW)))
 }
 
 fn served(decision: Decision) -> (ServedFrom, Freshness) {
@@ -70,6 +74,17 @@ fn without_a_copy_the_wait_is_the_hard_timeout() {
     assert!(matches!(asking(Demand::default(), None, 29), Decision::Wait(Some(_))));
     let error = refused(asking(Demand::default(), None, 30));
     assert!(matches!(error, LookupError::Upstream { failure: Failure::TimedOut, .. }));
+}
+
+/// A reader who joins a flight that has taken long already waits as long as the first one did.
+#[test]
+fn without_a_copy_a_late_reader_has_a_wait_of_its_own() {
+    let since = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
+    let progress = Progress::Asking { hand: None, since, trail: Trail::default() };
+    let later = since + Duration::from_secs(40);
+    let late = Reader { collapsed: true, ..reader(Demand::default(), later) };
+    let decision = decide(&late, &progress, PATIENCE, (later, instant(NOW)));
+    assert!(matches!(decision, Decision::Wait(Some(until)) if until == later + PATIENCE.hard));
 }
 
 /// Somebody else forced a refresh of a copy that is good enough for this reader.
@@ -113,6 +128,6 @@ fn a_welcome_stale_copy_is_served_at_once() {
 #[test]
 fn those_aboard_a_lost_flight_are_told() {
     let now = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
-    let told = decide(&Demand::default(), &Progress::Lost, PATIENCE, (now, instant(NOW)), (true, false));
+    let told = decide(&reader(Demand::default(), now), &Progress::Lost, PATIENCE, (now, instant(NOW)));
     assert!(matches!(refused(told), LookupError::Recovering { .. }));
 }

@@ -237,7 +237,7 @@ impl Shard {
 }
 
 /// An instant later by a duration, or the end of time.
-fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+pub(super) fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
     at.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

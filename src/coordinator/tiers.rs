@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
 use super::plan::Said;
+use super::shard::later;
 use super::trail::Tier;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
@@ -64,7 +65,10 @@ impl Desk {
             return Said::Off;
         };
         match redis.ask(redis::Read { cnj }, self.within(self.settings.redis_patience)).await {
-            Ok(Ok(Some(bytes))) => self.read(Tier::Redis, Envelope::open(bytes), None).await,
+            Ok(Ok(Some(bytes))) => {
+                let envelope = Envelope::open(bytes).map(|envelope| self.bounded(envelope));
+                self.read(Tier::Redis, envelope, None).await
+            }
             Ok(Ok(None)) => Said::Nothing,
             Ok(Err(error)) => Said::Failed(error.as_str()),
             Err(error) => Said::Failed(error.as_str()),
@@ -98,7 +102,8 @@ impl Desk {
                 return Said::Absent { version, until };
             }
             Some(_) => stored.fresh_until.min(version.fetched_at),
-            None => stored.fresh_until,
+            // A shorter setting takes effect for what is stored already.
+            None => stored.fresh_until.min(later(version.fetched_at, self.settings.db_ttl)),
         };
         match stored.envelope {
             Some(bytes) => {
@@ -181,6 +186,18 @@ impl Desk {
                 _ => Said::Corrupt { cause: error.as_str(), version },
             }
         })
+    }
+
+    /// A copy under the freshness that the settings allow now, which may be shorter than when it was written.
+    fn bounded(&self, envelope: Envelope) -> Envelope {
+        let header = envelope.header;
+        match header.kind {
+            Kind::Absence => envelope,
+            Kind::Process => {
+                let limit = later(header.version.fetched_at, self.settings.fresh_for());
+                renewed(envelope, header.fresh_until.min(limit))
+            }
+        }
     }
 
     fn within(&self, patience: Duration) -> Deadline {

@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
+use super::cache_headers::X_JUSCACHE_COST;
 use super::identity::{RequestId, X_REQUEST_ID};
 use super::params::ParamError;
 use crate::coordinator::messages::LookupError;
@@ -224,6 +225,7 @@ pub struct Problem {
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    cost_centavos: u64,
 }
 
 #[derive(Serialize)]
@@ -239,7 +241,7 @@ impl Problem {
     /// A problem of this kind; `detail` is one helpful sentence in Portuguese.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, allow: None }
+        Self { kind, detail: detail.into(), retry_after: None, allow: None, cost_centavos: 0 }
     }
 
     /// Says when to come back. Without it a 429 or 503 says one second.
@@ -321,6 +323,9 @@ impl Problem {
         if let Some(seconds) = self.retry_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if self.cost_centavos > 0 {
+            headers.insert(X_JUSCACHE_COST.clone(), HeaderValue::from(self.cost_centavos));
+        }
         if let Some(methods) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
@@ -360,9 +365,9 @@ impl From<LookupError> for Problem {
                 "O serviço está se recuperando e não respondeu a tempo; repita depois do tempo indicado em Retry-After.",
             )
             .retry_after(retry_after),
-            LookupError::Upstream { failure, retry_after } => {
+            LookupError::Upstream { failure, retry_after, cost_centavos } => {
                 let (kind, detail) = upstream(failure);
-                Self::new(kind, detail).retry_after(retry_after)
+                Self { cost_centavos, ..Self::new(kind, detail).retry_after(retry_after) }
             }
         }
     }

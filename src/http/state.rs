@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
@@ -122,6 +122,8 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
+    /// Whether the service is about to end.
+    closing: watch::Sender<bool>,
 }
 
 impl HttpState {
@@ -136,6 +138,18 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        Self { lookups, readiness, metrics, clock, random, settings, renders }
+        Self { lookups, readiness, metrics, clock, random, settings, renders, closing: watch::Sender::new(false) }
+    }
+
+    /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Resolves once the service is about to end.
+    pub(super) async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // An error would mean that the sender is gone, but `self` holds it.
+        let _closes = closing.wait_for(|closing| *closing).await.is_ok();
     }
 }

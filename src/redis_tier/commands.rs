@@ -30,8 +30,12 @@ impl Scripts {
     }
 }
 
+/// A key of another type is no envelope: it reads as one that must be replaced.
 pub(super) async fn get(connection: &mut Connection, key: &str) -> RedisResult<Option<Bytes>> {
-    cmd("GET").arg(key).query_async(connection).await
+    match cmd("GET").arg(key).query_async(connection).await {
+        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Bytes::new())),
+        answer => answer,
+    }
 }
 
 pub(super) async fn set_if_newer(

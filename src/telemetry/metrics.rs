@@ -168,10 +168,46 @@ impl Metrics {
     }
 }
 
+/// OpenMetrics rewritten in Prometheus' plain text format, which names a counter in its comments as in its samples and knows no
+/// end mark.
+#[must_use]
+pub fn as_plain_text(open_metrics: &str) -> String {
+    let counters: Vec<&str> =
+        open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| *line != "# EOF") {
+        let comment = ["# HELP ", "# TYPE "].iter().find_map(|mark| Some((*mark, line.strip_prefix(*mark)?)));
+        match comment.and_then(|(mark, rest)| Some((mark, rest.split_once(' ')?))) {
+            Some((mark, (name, rest))) if counters.contains(&name) => {
+                text.push_str(&format!("{mark}{name}_total {rest}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
 fn latency_buckets() -> Histogram {
     Histogram::new([0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
 }
 
 fn age_buckets() -> Histogram {
     Histogram::new([1.0, 10.0, 60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_format_names_counters_as_their_samples() {
+        let metrics = Metrics::new();
+        metrics.count_lookup("memory", "fresh", Duration::from_millis(1));
+        let text = as_plain_text(&metrics.render());
+        assert!(text.contains("# TYPE juscache_lookups_total counter\n"), "{text}");
+        assert!(text.contains("juscache_lookups_total{source=\"memory\",outcome=\"fresh\"} 1\n"), "{text}");
+        assert!(text.contains("# TYPE juscache_lookup_seconds histogram\n"), "{text}");
+        assert!(!text.contains("# EOF"));
+    }
 }

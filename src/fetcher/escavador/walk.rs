@@ -26,7 +26,8 @@ pub(super) async fn process(
     let Some(cover) = cover(client, cnj, &path, deadline, tally).await? else {
         return Ok(Answer::Unknown);
     };
-    let movements = movements(client, Walk::new(&path, max_pages), deadline, tally).await?;
+    let may_be_empty = cover.processo.quantidade_movimentacoes.is_none_or(|declared| declared == 0);
+    let movements = movements(client, Walk::new(&path, max_pages), may_be_empty, deadline, tally).await?;
     Ok(Answer::Found(Box::new(convert::snapshot(cnj, cover, movements))))
 }
 
@@ -51,6 +52,7 @@ async fn cover(
 async fn movements(
     client: &Client,
     mut walk: Walk,
+    may_be_empty: bool,
     deadline: Deadline,
     tally: &mut Tally,
 ) -> Result<Vec<Movimentacao>, Setback> {
@@ -59,8 +61,8 @@ async fn movements(
     loop {
         let page = match client.get(Endpoint::Movements, &path, Page::decode, deadline, tally).await {
             Ok(Reply::Found { content, .. }) => content,
-            // A process can have a cover and no movements yet.
-            Ok(Reply::Absent) if walk.is_at_first() => return Ok(Vec::new()),
+            // A process can have a cover and no movements yet; but not when the cover counts them.
+            Ok(Reply::Absent) if walk.is_at_first() && may_be_empty => return Ok(Vec::new()),
             // A page that was promised and is not there: what we have is no whole process.
             Ok(Reply::Absent) => return Err(Setback::unreadable()),
             Err(setback) if setback.failure == Failure::Refused => match walk.refused() {

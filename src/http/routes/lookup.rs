@@ -53,10 +53,12 @@ pub async fn ask(request: &HttpRequest, state: &HttpState, force_refresh: bool) 
     let deadline = Deadline::after(started, state.settings.lookup_deadline);
     let lookup = Lookup { cnj, demand, deadline };
     let late = tokio::time::Instant::from_std(Deadline::after(deadline.instant(), GRACE).instant());
-    let answer = match tokio::time::timeout_at(late, state.lookups.lookup(lookup)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(LookupError::Recovering { retry_after: Duration::from_secs(1) }),
+    let answer = tokio::select! {
+        biased;
+        answer = tokio::time::timeout_at(late, state.lookups.lookup(lookup)) => answer.ok(),
+        () = state.closed() => None,
     };
+    let answer = answer.unwrap_or(Err(LookupError::Recovering { retry_after: Duration::from_secs(1) }));
     let answer = answer.map_err(Problem::from).and_then(refuse_sealed);
     count(state, started, &answer);
     answer

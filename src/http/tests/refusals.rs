@@ -18,7 +18,7 @@ fn nobody() -> House {
 #[actix_web::test]
 async fn every_failed_lookup_is_one_problem() {
     let wait = Duration::from_millis(1_500);
-    let upstream = |failure| LookupError::Upstream { failure, retry_after: wait };
+    let upstream = |failure| LookupError::Upstream { failure, retry_after: wait, cost_centavos: 0 };
     for (error, slug, status) in [
         (LookupError::Unknown, "unknown-process", 404),
         (LookupError::NotHeld, "not-cached", 504),

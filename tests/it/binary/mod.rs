@@ -3,3 +3,4 @@
 mod commands;
 #[cfg(feature = "embedded")]
 mod demo;
+mod stopping;
