@@ -51,3 +51,20 @@ async fn a_process_without_movements_is_bought_once() {
     assert_eq!((house.lookup(&cnj).await.source(), house.fetches()), ("database", 1));
     house.close().await;
 }
+
+/// One wrong 404 of the vendor must not cost the copy that was paid for.
+#[actix_web::test]
+async fn a_copy_is_a_fallback_again_when_an_absence_is_no_longer_believed() {
+    let database = Postgres::shared().database("absent_copy");
+    let house = Plan::new(&database.url).without_near().build().await;
+    let cnj = number();
+    house.lookup(&cnj).await;
+    house.vendor().forget_process(&cnj);
+    assert_eq!(house.refresh(&cnj).await.status, 404);
+    assert_eq!(house.lookup(&cnj).await.status, 404, "believed for an hour");
+    house.clock.advance(Duration::from_secs(3700));
+    house.vendor().set_fault(juscache::sandbox::Fault::Html500, None, None);
+    let fallback = house.lookup(&cnj).await;
+    assert_eq!((fallback.status, fallback.source()), (200, "database_fallback"), "{fallback:?}");
+    house.close().await;
+}

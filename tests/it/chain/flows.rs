@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::house::{Plan, number};
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
+use crate::support::wait::eventually;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -107,5 +108,40 @@ async fn a_masked_and_a_bare_number_are_one_process() {
     let answer = house.lookup(&masked).await;
     assert_eq!((answer.source(), house.fetches()), ("memory", 1));
     assert_eq!(answer.body["cnj"], masked.as_str());
+    house.close().await;
+}
+
+/// A near copy answers for its near time; then a tier confirms it, and if none does, it is bought and not believed.
+#[actix_web::test]
+async fn a_near_copy_past_its_near_time_is_confirmed_by_a_tier() {
+    let (redis, database) = (Redis::start(), Postgres::shared().database("near_time"));
+    let near_for = |settings: &mut juscache::config::Settings| {
+        settings.coordinator.near_ttl = Duration::from_millis(300);
+    };
+    let house = Plan::new(&database.url).redis(&redis).with(near_for).build().await;
+    let cnj = number();
+    house.lookup(&cnj).await;
+    assert_eq!(house.lookup(&cnj).await.source(), "memory");
+    let patience = Duration::from_secs(10);
+    eventually(patience, "redis confirms it", async || house.lookup(&cnj).await.source() == "redis").await;
+
+    redis.flush();
+    Postgres::shared().execute(database.name(), "DELETE FROM process_status_cache");
+    eventually(patience, "it is bought again", async || house.lookup(&cnj).await.source() == "api").await;
+    assert_eq!(house.fetches(), 2);
+    house.close().await;
+}
+
+/// An operator who shortens the freshness means what is stored already, too.
+#[actix_web::test]
+async fn a_shorter_freshness_reaches_what_is_stored() {
+    let (redis, database) = (Redis::start(), Postgres::shared().database("shorter"));
+    let plan = || Plan::new(&database.url).redis(&redis).without_near();
+    let house = plan().build().await;
+    let cnj = number();
+    house.lookup(&cnj).await;
+    house.close().await;
+    let house = plan().with(|settings| settings.coordinator.db_ttl = Duration::from_millis(1)).build().await;
+    assert_eq!((house.lookup(&cnj).await.source(), house.fetches()), ("api", 1));
     house.close().await;
 }

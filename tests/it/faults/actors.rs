@@ -59,7 +59,9 @@ async fn broken(name: &str, probe: fn() -> Probe) {
 
     for sample in report.within(Duration::ZERO..Duration::MAX) {
         assert!(sample.latency < DEADLINE, "no request hangs past its deadline: {sample:?}");
-        assert!(matches!(sample.status, Some(200 | 503)), "an answer or a clear error: {sample:?}");
+        // Only the coordinator is without a stand-in, and a lookup is repeated once.
+        let clear = sample.status == Some(200) || (name.starts_with("coordinator") && sample.status == Some(503));
+        assert!(clear, "an answer or a clear error: {sample:?}");
     }
     assert!(report.within(Duration::ZERO..Duration::MAX).count() > 100, "there was a load");
     let peace = back + Duration::from_millis(200)..Duration::MAX;
