@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
 
     /// `90s`, `30m`, `1h`, `7d`.
     pub fn duration(&mut self, variable: &'static str, default: Duration) -> Duration {
-        self.parse(variable, default, "a duration: write it as 90s, 30m, 1h or 7d", |text| duration(text))
+        self.parse(variable, default, "a duration: write it as 90s, 30m, 1h or 7d", duration)
     }
 
     /// A duration that must be longer than nothing.
