@@ -112,10 +112,10 @@ async fn nothing_a_client_can_send_gives_500() {
         let strategy = ("[!-~]{0,80}", "[!-~]{0,80}", header(), header(), header());
         let (path, query, directives, etag, encodings) = strategy.new_tree(&mut runner).expect("a sample").current();
         let path = path.replace(['#', '?', '\\'], "%3f");
-        for prefix in ["/api/v1/process-movements/", "/", "/problems/"] {
-            let Ok(url) = reqwest::Url::parse(&house.url(&format!("{prefix}{path}/detailed?{query}"))) else {
-                continue;
-            };
+        let known = format!("/api/v1/process-movements/{cnj}/detailed");
+        let invented = |prefix: &str| format!("{prefix}{path}/detailed");
+        for path in [known, invented("/api/v1/process-movements/"), invented("/"), invented("/problems/")] {
+            let Ok(url) = reqwest::Url::parse(&house.url(&format!("{path}?{query}"))) else { continue };
             let request = house.client.get(url);
             let request = request.header("cache-control", &directives).header("if-none-match", &etag);
             let answer = answer(request.header("accept-encoding", &encodings)).await;
