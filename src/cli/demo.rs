@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::serve::{ending, stop_signal};
-use super::{FAILED, WRONG_USAGE, say};
+use super::{FAILED, WRONG_USAGE, print, say};
 use crate::ambient::{Random, SystemClock, SystemRandom};
 use crate::app::App;
 use crate::config::Settings;
@@ -102,7 +102,7 @@ async fn serve(mut settings: Settings) -> u8 {
     let numbers = demo_numbers(KNOWN + 1, SEED);
     let (new, known) = numbers.split_last().map_or((String::new(), [].as_slice()), |(new, known)| (new.clone(), known));
     app.learn(known).await;
-    say(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, &new));
+    print(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, &new));
     let code = ending(app.run_until(stop_signal()).await);
     sandbox.stop().await;
     code

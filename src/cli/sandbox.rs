@@ -44,8 +44,7 @@ pub(super) fn run(environment: &Environment, args: &Args) -> u8 {
     actix_rt::System::new().block_on(async {
         match Sandbox::start(settings, args.listen, SystemClock::shared()).await {
             Ok(sandbox) => {
-                print(&sandbox.base_url());
-                say(&format!(
+                print(&format!(
                     "The simulated Escavador answers at {0}\n\
                      Point juscache at it:  ESCAVADOR_BASE_URL={0} ESCAVADOR_API_KEY=sandbox juscache serve\n\
                      Some processes it knows: {1}\n\

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::near::NearCopies;
@@ -21,7 +21,7 @@ use crate::domain::codec::{Envelope, Header, Kind};
 use crate::domain::entry::Entry;
 use crate::domain::render;
 use crate::domain::snapshot::{Provider, Snapshot};
-use crate::domain::version::Version;
+use crate::domain::version::{Version, later};
 use crate::fetcher::messages::{Answer, Failure, FetchError, Fetched};
 use crate::telemetry::Metrics;
 
@@ -234,10 +234,4 @@ impl Shard {
         let cost_centavos = open.cost_centavos.get();
         open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos });
     }
-}
-
-/// An instant later by a duration, or the end of time.
-pub(super) fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
-    let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
-    at.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
 use super::plan::Said;
-use super::shard::later;
 use super::trail::Tier;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
@@ -16,7 +15,7 @@ use crate::domain::cnj::Cnj;
 use crate::domain::codec::{CodecError, Envelope, Kind};
 use crate::domain::entry::Entry;
 use crate::domain::render;
-use crate::domain::version::Version;
+use crate::domain::version::{Version, later};
 use crate::fetcher::Fetcher;
 use crate::fetcher::messages::{Failure, Fetch, FetchError, Fetched, Lane};
 use crate::journal::Journal;

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::classify::{Verdict, classify};
 use super::fold::fold;
 
 /// What names a movement for ever: the vendor's id, or a hash of its content where the vendor gives none.
@@ -106,6 +107,20 @@ pub struct Movement {
     /// Where it was published.
     #[serde(default)]
     pub source: Source,
+}
+
+impl Movement {
+    /// What the classifier makes of it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let class = self.classification.as_ref();
+        classify(
+            &self.text,
+            class.and_then(|class| class.hierarquia.as_deref()),
+            class.map(|class| class.nome.as_str()),
+            self.source.grau.as_deref(),
+        )
+    }
 }
 
 /// A movement whose identity is not settled yet: its place among equals is known only when the whole process is.

@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::classify::{MovementType, Verdict, classify};
+use super::classify::{MovementType, Verdict};
 use super::codec::Header;
 use super::movement::{Classification, Movement};
 use super::outcome::{Outcome, outcome};
@@ -88,22 +88,10 @@ struct PhaseStep {
     documents: [(); 0],
 }
 
-/// What the classifier makes of a movement.
-#[must_use]
-pub fn verdict(movement: &Movement) -> Verdict {
-    let class = movement.classification.as_ref();
-    classify(
-        &movement.text,
-        class.and_then(|class| class.hierarquia.as_deref()),
-        class.map(|class| class.nome.as_str()),
-        movement.source.grau.as_deref(),
-    )
-}
-
 /// The phases of a process, derived from its latest decisive movement.
 #[must_use]
 pub fn phase_report(snapshot: &Snapshot) -> PhaseReport {
-    let verdicts: Vec<Verdict> = snapshot.movements.iter().map(verdict).collect();
+    let verdicts: Vec<Verdict> = snapshot.movements.iter().map(Movement::verdict).collect();
     let steps = snapshot.movements.iter().zip(&verdicts).map(|(movement, verdict)| Step {
         date: movement.date,
         verdict,
@@ -216,7 +204,7 @@ fn head(answer: &impl Serialize) -> Bytes {
 }
 
 fn line<'a>(movement: &'a Movement, is_current: bool, snapshot: &'a Snapshot) -> MovementLine<'a> {
-    let kind = verdict(movement).kind;
+    let kind = movement.verdict().kind;
     MovementLine {
         id: movement.id.as_str(),
         name: name(movement),

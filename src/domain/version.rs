@@ -1,5 +1,7 @@
 //! Which of two copies of a process is newer, decided the same way in every tier.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,13 @@ impl Version {
         let next = previous.fetched_at.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(previous.fetched_at);
         Self { verified_at: self.verified_at.max(previous.verified_at), fetched_at: self.fetched_at.max(next) }
     }
+}
+
+/// An instant later by a duration, or the end of time: when what is of `at` stops being fresh.
+#[must_use]
+pub fn later(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::classify::MovementType;
 use super::movement::{Movement, MovementId, position};
-use super::render::verdict;
 use super::snapshot::Snapshot;
 
 /// The smallest `limit`.
@@ -132,7 +131,7 @@ impl View {
             Some(date) => self.since.is_none_or(|since| date >= since) && self.until.is_none_or(|until| date <= until),
             None => self.since.is_none() && self.until.is_none(),
         };
-        in_range && (self.types.is_empty() || self.types.contains(&verdict(movement).kind))
+        in_range && (self.types.is_empty() || self.types.contains(&movement.verdict().kind))
     }
 
     fn cursor_after(&self, last: &Movement) -> String {

@@ -106,7 +106,7 @@ impl MovementColumns {
     fn of(snapshot: &Snapshot) -> Result<Self, CodecError> {
         let mut columns = Self::default();
         for movement in &snapshot.movements {
-            let verdict = render::verdict(movement);
+            let verdict = movement.verdict();
             let source = &movement.source;
             let tribunal = source.tribunal.as_ref().unwrap_or(&snapshot.cover.tribunal);
             let grau = source.grau.as_ref().or(snapshot.cover.grau.as_ref());

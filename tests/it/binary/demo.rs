@@ -23,7 +23,7 @@ fn pasted(running: &Running) -> String {
         let line = text.lines().find(|line| line.trim_start().starts_with("curl -i"))?;
         line.split('\'').find(|word| word.starts_with("http")).map(str::to_owned)
     };
-    poll_for(PATIENCE, || url(&running.stderr())).expect("the demo prints what to paste")
+    poll_for(PATIENCE, || url(&running.stdout())).expect("the demo prints what to paste")
 }
 
 #[actix_web::test]
