@@ -32,6 +32,9 @@ const COST: HeaderName = HeaderName::from_static("creditos-utilizados");
 /// Without it the vendor's framework may answer an error with a page or a redirect.
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
+/// Bytes of JSON that are read in a few milliseconds.
+const READ_IN_PLACE: usize = 512 * 1024;
+
 /// An error's body is worth this much, in bytes and in waiting: its status has said the essential.
 const ERROR_BODY: usize = 64 * 1024;
 const ERROR_BODY_WAIT: Duration = Duration::from_secs(1);
@@ -126,7 +129,7 @@ impl Client {
     ///
     /// # Errors
     /// The last [`Setback`].
-    pub(super) async fn get<T>(
+    pub(super) async fn get<T: Send + 'static>(
         &self,
         endpoint: Endpoint,
         path: &str,
@@ -160,7 +163,7 @@ impl Client {
         }
     }
 
-    async fn attempt<T>(
+    async fn attempt<T: Send + 'static>(
         &self,
         endpoint: Endpoint,
         url: Url,
@@ -176,7 +179,7 @@ impl Client {
         }
     }
 
-    async fn exchange<T>(
+    async fn exchange<T: Send + 'static>(
         &self,
         endpoint: Endpoint,
         url: Url,
@@ -190,7 +193,7 @@ impl Client {
         let status = response.status();
         if status.is_success() {
             let body = read(response, self.max_body).await.map_err(|(_part, setback)| setback)?;
-            let (content, raw) = understand(body, decode)?;
+            let (content, raw) = understand_beside(body, decode).await?;
             return Ok(Reply::Found { content, raw, at });
         }
         let retry_after = header(&response, &RETRY_AFTER).and_then(|advice| outcome::retry_after(advice, at));
@@ -314,6 +317,19 @@ async fn read_error(response: Response, until: Deadline) -> Vec<u8> {
         Ok(Ok(body)) | Ok(Err((body, _))) => body,
         Err(_elapsed) => Vec::new(),
     }
+}
+
+/// Reads a whole body, a large one beside the arbiter: the other fetches, and the heartbeat, go on meanwhile.
+async fn understand_beside<T: Send + 'static>(
+    body: Vec<u8>,
+    decode: fn(Value) -> Result<T, WrongShape>,
+) -> Result<(T, String), Setback> {
+    if body.len() <= READ_IN_PLACE {
+        return understand(body, decode);
+    }
+    tokio::task::spawn_blocking(move || understand(body, decode))
+        .await
+        .unwrap_or_else(|_panic| Err(Setback::unreadable()))
 }
 
 /// Reads a whole body. One that ends too early may come whole the next time; one of another form would come again.
