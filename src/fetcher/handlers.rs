@@ -53,3 +53,85 @@ impl Drop for UnderWay {
         self.running.borrow_mut().remove(&self.cnj);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use actix::Actor;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::ambient::{Clock, SystemClock, SystemRandom};
+    use crate::config::fetcher::FetcherSettings;
+    use crate::fetcher::messages::Lane;
+    use crate::resilience::deadline::Deadline;
+    use crate::sandbox::{Sandbox, SandboxSettings, demo_numbers};
+    use crate::supervision::ActorRef;
+    use crate::telemetry::Metrics;
+
+    fn start(settings: FetcherSettings) -> ActorRef<Fetcher> {
+        let fetcher = Fetcher::new(settings, SystemClock::shared(), SystemRandom::shared(), Metrics::new());
+        ActorRef::unsupervised("fetcher", 64, fetcher.start())
+    }
+
+    async fn ask(fetcher: &ActorRef<Fetcher>, number: &str) -> Result<Fetched, FetchError> {
+        let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(30));
+        let fetch = Fetch { cnj: Cnj::parse(number).unwrap(), lane: Lane::Background, deadline };
+        fetcher.ask(fetch, deadline).await.unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn without_a_key_nothing_is_asked() {
+        let fetcher = start(FetcherSettings { base_url: "http://127.0.0.1:9".into(), ..FetcherSettings::default() });
+        let error = ask(&fetcher, "0000001-39.2024.8.26.0100").await.unwrap_err();
+        assert_eq!(error, FetchError { failure: Failure::NoProvider, retry_after: None, cost_centavos: 0 });
+    }
+
+    #[actix_rt::test]
+    async fn an_impossible_address_is_a_vendor_out_of_reach() {
+        // The second: a client for TLS can be made (or says that it cannot), whatever certificates the machine has.
+        for base_url in ["here", "https://127.0.0.1:9"] {
+            let settings =
+                FetcherSettings { api_key: Some("k".into()), base_url: base_url.into(), ..FetcherSettings::default() };
+            let error = ask(&start(settings), "0000001-39.2024.8.26.0100").await.unwrap_err();
+            assert_eq!(error.failure, Failure::Unreachable, "{base_url}");
+        }
+    }
+
+    #[actix_rt::test]
+    async fn fetches_run_beside_each_other_within_the_bound() {
+        let latency = Duration::from_millis(50);
+        let slow = SandboxSettings { latency, ..SandboxSettings::default() };
+        let sandbox = Sandbox::start(slow, (Ipv4Addr::LOCALHOST, 0).into(), SystemClock::shared()).await.unwrap();
+        let fetcher = start(FetcherSettings {
+            api_key: Some("k".into()),
+            base_url: sandbox.base_url(),
+            max_in_flight: 3,
+            ..FetcherSettings::default()
+        });
+        let numbers = demo_numbers(9, 1);
+        let fetched = join_all(numbers.iter().map(|number| ask(&fetcher, number))).await;
+        assert!(fetched.iter().all(Result::is_ok), "{fetched:?}");
+        assert_eq!(sandbox.control().peak_in_flight(), 3);
+        sandbox.stop().await;
+    }
+
+    /// A coordinator that was replaced in the middle of a flight asks again; it must not buy again.
+    #[actix_rt::test]
+    async fn whoever_asks_for_a_process_under_way_joins_the_fetch() {
+        let slow = SandboxSettings { latency: Duration::from_millis(100), ..SandboxSettings::default() };
+        let sandbox = Sandbox::start(slow, (Ipv4Addr::LOCALHOST, 0).into(), SystemClock::shared()).await.unwrap();
+        let settings =
+            FetcherSettings { api_key: Some("k".into()), base_url: sandbox.base_url(), ..FetcherSettings::default() };
+        let fetcher = start(settings);
+        let number = demo_numbers(1, 1).remove(0);
+        let answers = join_all((0..5).map(|_| ask(&fetcher, &number))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(sandbox.control().call_count(crate::sandbox::Endpoint::Cover), 1);
+        assert!(ask(&fetcher, &number).await.is_ok(), "a fetch that has ended is not joined");
+        assert_eq!(sandbox.control().call_count(crate::sandbox::Endpoint::Cover), 2);
+        sandbox.stop().await;
+    }
+}
