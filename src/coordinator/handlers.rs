@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 use super::actor::Coordinator;
 use super::messages::{Demand, Lookup, LookupError, Reach, Served};
 use super::plan::Want;
-use super::reader::{Decision, Progress, Reader, decide};
+use super::reader::{Decision, Progress, RECOVERY_RETRY, Reader, decide};
 use super::shard::{OpenFlight, Shard};
 use crate::domain::cnj::Cnj;
 use crate::resilience::Deadline;
@@ -19,8 +19,6 @@ use crate::supervision::spawn::detach_to_finish;
 
 /// When a crowd is turned away, it is told to come back after the flight they crowd around has probably landed.
 const CROWDED_RETRY: Duration = Duration::from_secs(2);
-/// When the service recovers, it has usually done so by then.
-const RECOVERY_RETRY: Duration = Duration::from_secs(1);
 
 impl Handler<Lookup> for Coordinator {
     type Result = Response<Result<Served, LookupError>>;

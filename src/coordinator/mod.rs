@@ -18,13 +18,13 @@ pub mod tiers;
 pub mod trail;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::actor::Coordinator;
 use self::messages::{Demand, Lookup, LookupError, Served};
 use self::near::NearCopies;
+use self::reader::RECOVERY_RETRY;
 use crate::ambient::SharedClock;
 use crate::domain::cnj::Cnj;
 use crate::supervision::{ActorRef, AskError};
@@ -64,18 +64,16 @@ impl Coordinators {
         let count = u64::try_from(self.shards.len()).unwrap_or(1).max(1);
         let index = usize::try_from(hash % count).unwrap_or(0);
         let Some(shard) = self.shards.get(index) else {
-            return Err(LookupError::Recovering { retry_after: RETRY_AFTER });
+            return Err(LookupError::Recovering { retry_after: RECOVERY_RETRY });
         };
         let deadline = lookup.deadline;
         shard.ask_again(lookup, deadline).await.unwrap_or_else(|error| {
             Err(match error {
-                AskError::Overloaded => LookupError::Overloaded { retry_after: RETRY_AFTER },
+                AskError::Overloaded => LookupError::Overloaded { retry_after: RECOVERY_RETRY },
                 AskError::Unavailable | AskError::TimedOut | AskError::Crashed => {
-                    LookupError::Recovering { retry_after: RETRY_AFTER }
+                    LookupError::Recovering { retry_after: RECOVERY_RETRY }
                 }
             })
         })
     }
 }
-
-const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use crate::fetcher::messages::Failure;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// When the service recovers, it has usually done so by then.
-const RECOVERY_RETRY: Duration = Duration::from_secs(1);
+pub(super) const RECOVERY_RETRY: Duration = Duration::from_secs(1);
 
 /// How far a flight is, as its readers see it.
 #[derive(Debug, Clone)]
