@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use super::actor::Coordinator;
-use super::messages::{Demand, Lookup, LookupError, Reach, Served};
+use super::messages::{Board, Demand, Lookup, LookupError, Reach, Served};
 use super::plan::Want;
 use super::reader::{Decision, Progress, RECOVERY_RETRY, Reader, decide};
 use super::shard::{OpenFlight, Shard};
@@ -20,18 +20,18 @@ use crate::supervision::spawn::detach_to_finish;
 /// When a crowd is turned away, it is told to come back after the flight they crowd around has probably landed.
 const CROWDED_RETRY: Duration = Duration::from_secs(2);
 
-impl Handler<Lookup> for Coordinator {
+impl Handler<Board> for Coordinator {
     type Result = Response<Result<Served, LookupError>>;
 
-    fn handle(&mut self, lookup: Lookup, _: &mut Self::Context) -> Self::Result {
-        let Lookup { cnj, demand, deadline } = lookup;
+    fn handle(&mut self, board: Board, _: &mut Self::Context) -> Self::Result {
+        let Lookup { cnj, demand, deadline } = board.lookup;
         let (now, wall) = (self.shard.clock.monotonic(), self.shard.clock.now());
         // Looked at once more: the flight that this reader missed may have landed while the message was under way.
         if let Some(answer) = self.shard.near.answer(&cnj, &demand, now, wall) {
             return Response::reply(answer);
         }
         match self.board(cnj, demand, Want::of(&demand, wall), now) {
-            Ok(seat) => Response::fut(seat.wait(deadline)),
+            Ok(seat) => Response::fut(seat.wait(deadline, board.present)),
             Err(error) => Response::reply(Err(error)),
         }
     }
@@ -97,7 +97,7 @@ fn bump(count: &Cell<usize>, by: isize) {
 }
 
 impl Seat {
-    async fn wait(mut self, deadline: Deadline) -> Result<Served, LookupError> {
+    async fn wait(mut self, deadline: Deadline, mut present: watch::Receiver<()>) -> Result<Served, LookupError> {
         let patience = self.shard.settings.patience;
         loop {
             let clock = &self.shard.clock;
@@ -109,7 +109,11 @@ impl Seat {
                 Decision::Wait(until) => until.map_or(deadline.instant(), |until| until.min(deadline.instant())),
             };
             // Elapsed or changed, there is something to decide anew. It cannot be closed: this reader's place holds the flight.
-            let _news = timeout_at(until.into(), self.progress.changed()).await;
+            tokio::select! {
+                _news = timeout_at(until.into(), self.progress.changed()) => {}
+                // Nobody hears the answer any more; the place is free for somebody else.
+                _gone = present.changed() => break,
+            }
         }
         drop(self.place);
         Err(LookupError::Recovering { retry_after: RECOVERY_RETRY })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::Message;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::trail::Trail;
 use crate::domain::cnj::Cnj;
@@ -14,8 +15,7 @@ use crate::fetcher::messages::Failure;
 use crate::resilience::deadline::Deadline;
 
 /// Asks for the best copy of one process that the reader's demand allows.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Served, LookupError>")]
+#[derive(Debug, Clone, Copy)]
 pub struct Lookup {
     /// The process.
     pub cnj: Cnj,
@@ -23,6 +23,16 @@ pub struct Lookup {
     pub demand: Demand,
     /// When the reader stops waiting.
     pub deadline: Deadline,
+}
+
+/// A lookup on its way to the process's shard.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Served, LookupError>")]
+pub struct Board {
+    /// The lookup.
+    pub lookup: Lookup,
+    /// Closes when the reader has gone: what runs in an actor does not learn it otherwise.
+    pub present: watch::Receiver<()>,
 }
 
 /// What a reader accepts. The default: a fresh copy from anywhere, a stale one rather than none.

@@ -19,10 +19,11 @@ pub mod trail;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::actor::Coordinator;
-use self::messages::{Demand, Lookup, LookupError, Served};
+use self::messages::{Board, Demand, Lookup, LookupError, Served};
 use self::near::NearCopies;
 use self::reader::RECOVERY_RETRY;
 use crate::ambient::SharedClock;
@@ -66,8 +67,9 @@ impl Coordinators {
         let Some(shard) = self.shards.get(index) else {
             return Err(LookupError::Recovering { retry_after: RECOVERY_RETRY });
         };
-        let deadline = lookup.deadline;
-        shard.ask_again(lookup, deadline).await.unwrap_or_else(|error| {
+        // Dropped with this future, that is, when the reader hangs up.
+        let (_presence, present) = watch::channel(());
+        shard.ask_again(Board { lookup, present }, lookup.deadline).await.unwrap_or_else(|error| {
             Err(match error {
                 AskError::Overloaded => LookupError::Overloaded { retry_after: RECOVERY_RETRY },
                 AskError::Unavailable | AskError::TimedOut | AskError::Crashed => {

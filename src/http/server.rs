@@ -95,6 +95,8 @@ pub fn serve(
         .shutdown_timeout(settings.stop_grace.as_secs())
         .max_connections(settings.max_connections)
         .tcp_nodelay(true)
+        // A client that closes its side has left: whoever waits for it stops waiting.
+        .h1_allow_half_closed(false)
         .disable_signals()
         .listen(listener)?
         .run();

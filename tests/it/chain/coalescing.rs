@@ -122,3 +122,24 @@ async fn a_crowd_beyond_the_bound_is_turned_away() {
     }
     house.close().await;
 }
+
+/// Readers who hang up leave room for others, however long the flight goes on.
+#[actix_web::test]
+async fn those_who_hang_up_free_their_places() {
+    let database = Postgres::shared().database("hang_up");
+    let plan = Plan::new(&database.url).with(|settings| settings.coordinator.max_readers = 5);
+    let house = plan.build().await;
+    house.vendor().set_latency(Duration::from_secs(2));
+    let cnj = number();
+    let hang_up = (0..5).map(|_| house.client.get(house.detailed(&cnj)).timeout(Duration::from_millis(300)).send());
+    assert!(join_all(hang_up).await.iter().all(Result::is_err));
+    eventually(Duration::from_secs(2), "a place is free", async || {
+        let patient = house.client.get(house.detailed(&cnj)).timeout(Duration::from_millis(200)).send().await;
+        // Either it waits until it gives up, or it is turned away at once.
+        patient.is_err()
+    })
+    .await;
+    assert_eq!(house.lookup(&cnj).await.status, 200);
+    assert_eq!(house.fetches(), 1);
+    house.close().await;
+}
