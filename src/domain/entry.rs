@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::{CodecError, Envelope, Header, Kind};
+use super::coding::Coding;
 use super::render;
 use super::served::{Freshness, ServedFrom};
 use super::snapshot::Snapshot;
@@ -20,6 +21,7 @@ pub struct Entry {
     etag: String,
     snapshot: OnceLock<Arc<Snapshot>>,
     fresh_bodies: FreshBodies,
+    coded_near_bodies: [OnceLock<Option<Bytes>>; Coding::ALL.len()],
 }
 
 /// Fresh bodies, put together once for all readers of this copy: those of a near copy, or those of one flight.
@@ -79,7 +81,14 @@ impl Entry {
 
     fn assemble(envelope: Envelope, head: Bytes, snapshot: OnceLock<Arc<Snapshot>>) -> Self {
         let etag = weak_etag(&head);
-        Self { envelope, head, etag, snapshot, fresh_bodies: FreshBodies::default() }
+        Self {
+            envelope,
+            head,
+            etag,
+            snapshot,
+            fresh_bodies: FreshBodies::default(),
+            coded_near_bodies: Default::default(),
+        }
     }
 
     /// Clocks, provider, secrecy.
@@ -122,11 +131,18 @@ impl Entry {
         }
     }
 
-    /// What keeping it in memory costs at the most, in bytes: everything unpacked, and two shared bodies (that of the flight
-    /// which brought it, and the near one).
+    /// The default detailed body of a fresh near hit in a content coding, put together once and then shared.
+    #[must_use]
+    pub fn coded_near_body(&self, coding: Coding) -> Option<Bytes> {
+        let slot = Coding::ALL.iter().position(|one| *one == coding).and_then(|at| self.coded_near_bodies.get(at))?;
+        slot.get_or_init(|| coding.encode(&self.body(ServedFrom::Memory, Freshness::Fresh)).ok()).clone()
+    }
+
+    /// What keeping it in memory costs at the most, in bytes: everything unpacked, two shared bodies (that of the flight
+    /// which brought it, and the near one), and the near one in every coding, which together are smaller than the body.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        let bytes = self.envelope.unpacked_len() + 2 * self.head.len() + self.etag.len();
+        let bytes = self.envelope.unpacked_len() + 3 * self.head.len() + self.etag.len();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }

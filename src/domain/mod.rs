@@ -3,11 +3,12 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`: an answer.
+//! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod classify;
 pub mod cnj;
 pub mod codec;
+pub mod coding;
 pub mod court;
 mod court_table;
 pub mod degree;

@@ -1,18 +1,18 @@
 //! The usual near hit, answered before routing: a plain GET of a default detailed answer that a near copy satisfies needs no
-//! route matched, no compression negotiated and no future boxed. Everything else, and every doubt, goes the usual way; both
+//! route matched, nothing compressed that was compressed before, and no future boxed. Everything else, and every doubt, goes the usual way; both
 //! ways write the same headers and count the same things.
 
 use std::future::{Ready, ready};
 
-use actix_web::Error;
-use actix_web::HttpResponse;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA, VARY,
+    ACCEPT_ENCODING, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, Encoding, HeaderName, HeaderValue,
+    IF_NONE_MATCH, PRAGMA, VARY,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpResponse};
 use bytes::Bytes;
 use futures_util::future::{Either, MapOk, TryFutureExt};
 
@@ -22,9 +22,18 @@ use super::identity::{RequestId, X_REQUEST_ID};
 use super::routes::{DETAILED_PREFIX, DETAILED_SUFFIX, lookup};
 use super::state::HttpState;
 use crate::domain::cnj::Cnj;
+use crate::domain::coding::Coding;
 
 /// What changes an answer, or the way to it.
-const DECIDING: [HeaderName; 4] = [ACCEPT_ENCODING, CACHE_CONTROL, PRAGMA, IF_NONE_MATCH];
+const DECIDING: [HeaderName; 3] = [CACHE_CONTROL, PRAGMA, IF_NONE_MATCH];
+
+/// What is kept ready, and the plain body.
+const CODINGS: [(Encoding, Option<Coding>); 4] = [
+    (Encoding::brotli(), Some(Coding::Brotli)),
+    (Encoding::gzip(), Some(Coding::Gzip)),
+    (Encoding::zstd(), Some(Coding::Zstd)),
+    (Encoding::identity(), None),
+];
 
 /// The middleware; the outermost one.
 pub struct Shortcut(pub Data<HttpState>);
@@ -85,13 +94,30 @@ fn hit(state: &HttpState, request: &ServiceRequest) -> Option<HttpResponse<Bytes
     }
     let started = state.clock.monotonic();
     let served = state.lookups.near(&Cnj::parse(segment).ok()?).filter(|served| !served.entry.header().sealed)?;
-    let mut response = HttpResponse::with_body(StatusCode::OK, served.entry.body(served.from, served.freshness));
+    let coding = negotiate(request)?;
+    let body = match coding {
+        Some(coding) => served.entry.coded_near_body(coding)?,
+        None => served.entry.body(served.from, served.freshness),
+    };
+    let mut response = HttpResponse::with_body(StatusCode::OK, body);
     let id = RequestId::adopt_or_make(only(request.headers(), &X_REQUEST_ID), || state.random.bits());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(coding) = coding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    }
     headers.insert(X_REQUEST_ID.clone(), id.header());
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     cache_headers::write(headers, &served, served.entry.etag(), state.clock.now(), &state.settings);
     lookup::count(state, started, &Ok(served));
     Some(response)
+}
+
+/// The coding that the client likes best; none at all when it likes nothing that is kept ready.
+fn negotiate(request: &ServiceRequest) -> Option<Option<Coding>> {
+    if !request.headers().contains_key(ACCEPT_ENCODING) {
+        return Some(None);
+    }
+    let liked = request.get_header::<AcceptEncoding>()?.negotiate(CODINGS.iter().map(|(encoding, _)| encoding))?;
+    CODINGS.iter().find(|(encoding, _)| *encoding == liked).map(|(_, coding)| *coding)
 }
