@@ -16,6 +16,7 @@ async fn near_copies_then_the_vendor_then_a_clear_503_and_it_recovers_by_itself(
     let [near, bought, never] = all.as_slice() else { panic!("three numbers") };
     assert_eq!(house.lookup(near).await.status, 200);
 
+    let load = house.steady_requests(near);
     redis.kill();
     postgres.kill9();
     assert_eq!(house.lookup(near).await.source(), "memory");
@@ -29,6 +30,11 @@ async fn near_copies_then_the_vendor_then_a_clear_503_and_it_recovers_by_itself(
     assert_ne!(clear.header("retry-after"), "");
     assert_eq!(house.get("/health/live").await.status, 200);
     assert_eq!(house.get("/health/ready").await.status, 200, "near copies are still answered");
+
+    let report = load.stop().await;
+    assert!(report.failures(Duration::ZERO..Duration::MAX).is_empty());
+    let sources = report.sources(Duration::ZERO..Duration::MAX);
+    assert_eq!(sources.keys().copied().collect::<Vec<_>>(), ["memory"], "{sources:?}");
 
     // Past every freshness, a near copy is still better than nothing, and says what it is.
     house.clock.advance(Duration::from_secs(2 * 24 * 3600));

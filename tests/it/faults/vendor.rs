@@ -5,7 +5,6 @@ use std::time::Duration;
 use juscache::sandbox::Fault;
 
 use crate::support::house::{House, Plan, number, numbers};
-use crate::support::load::{Load, LoadPlan};
 use crate::support::postgres::{Postgres, TestDatabase};
 use crate::support::wait::eventually;
 
@@ -33,13 +32,7 @@ async fn row(fault: Fault, reason: &str, problem: &str) {
     let (house, cnj, _database) = house_with_expired_copy(fault.as_str()).await;
     let never_seen = numbers(2).remove(1);
     house.vendor().set_fault(fault, None, None);
-    let load = Load::start(LoadPlan {
-        urls: vec![house.detailed(&cnj)],
-        clients: 4,
-        pause: Duration::from_millis(20),
-        timeout: Duration::from_secs(10),
-        at_most: Duration::from_secs(20),
-    });
+    let load = house.steady_requests(&cnj);
     eventually(Duration::from_secs(10), "answers during the outage", async || load.done() >= 20).await;
 
     let unknown = house.lookup(&never_seen).await;
@@ -119,12 +112,11 @@ async fn answers_that_cannot_be_read() {
 async fn the_port_is_closed() {
     let (mut house, cnj, _database) = house_with_expired_copy("port_closed").await;
     house.vendor_gone().await;
-    for _ in 0..5 {
-        let stale = house.lookup(&cnj).await;
-        assert_eq!(
-            (stale.status, stale.source(), stale.reason()),
-            (200, "database_fallback", Some("upstream-unavailable"))
-        );
+    let load = house.steady_requests(&cnj);
+    eventually(Duration::from_secs(10), "answers during the outage", async || load.done() >= 20).await;
+    for sample in load.stop().await.within(Duration::ZERO..Duration::MAX) {
+        assert_eq!((sample.status, sample.source.as_deref()), (Some(200), Some("database_fallback")), "{sample:?}");
+        assert_eq!(sample.reason.as_deref(), Some("upstream-unavailable"), "{sample:?}");
     }
     house.vendor_back().await;
     eventually(Duration::from_secs(10), "fresh answers", async || house.lookup(&cnj).await.source() == "api").await;

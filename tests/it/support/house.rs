@@ -13,6 +13,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use super::http;
+use super::load::{Load, LoadPlan};
 use super::machine::temp_folder;
 use super::redis::Redis;
 
@@ -139,6 +140,17 @@ impl House {
     pub(crate) async fn metrics(&self) -> String {
         let response = self.request(&self.url("/metrics")).send().await.expect("metrics answer");
         response.text().await.expect("metrics are text")
+    }
+
+    /// A few clients who ask for this process all the time.
+    pub(crate) fn steady_requests(&self, cnj: &str) -> Load {
+        Load::start(LoadPlan {
+            urls: vec![self.detailed(cnj)],
+            clients: 4,
+            pause: Duration::from_millis(20),
+            timeout: Duration::from_secs(10),
+            at_most: Duration::from_secs(60),
+        })
     }
 
     /// The vendor's switches.
