@@ -93,7 +93,7 @@ impl App {
     /// # Errors
     /// Says what to do, see [`StartError`].
     pub async fn start(settings: Settings, clock: SharedClock, random: SharedRandom) -> Result<Self, StartError> {
-        // Bound first: whoever has the port owns the data folder, too.
+        // Bound first: a second service on the same port fails before it touches the data folder.
         let listener = bind(settings.server.listen)
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;

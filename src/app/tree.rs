@@ -20,7 +20,7 @@ use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 
-/// Asks in flight in one tier: what all readers of all shards may want at once, so that a tier is never the narrower bound.
+/// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
 
 /// What writing a paid answer to the journal may take once PostgreSQL was waited for in vain.

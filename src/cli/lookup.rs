@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::config::source::Environment;
 use crate::domain::cnj::Cnj;
 
-/// Longer than any lookup may take.
+/// Longer than a lookup takes with the default timeouts.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What can be asked.

@@ -81,7 +81,7 @@ pub enum Health {
 /// The bounds and words of the HTTP face.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// How long a reader waits: the upstream's hard timeout and a second for everything around it.
+    /// How long a reader waits at the most: every tier's patience in turn, then the vendor's; see `config::lookup_limit`.
     pub lookup_deadline: Duration,
     /// `stale-while-revalidate` in every answer: how long a client's own cache may go on while it asks again.
     pub stale_while_revalidate: Duration,

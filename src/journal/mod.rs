@@ -98,14 +98,6 @@ impl Journal {
         .await
     }
 
-    /// Forgets whatever waits for a process, for an erasure.
-    ///
-    /// # Errors
-    /// What the disk says; the answer then stays.
-    pub async fn erase(&self, cnj: Cnj) -> io::Result<()> {
-        self.off_thread(move |journal| journal.forget(&mut journal.lock(), cnj)).await
-    }
-
     /// How many processes wait.
     #[must_use]
     pub fn pending(&self) -> usize {
