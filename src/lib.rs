@@ -10,6 +10,7 @@ pub mod domain;
 pub mod fetcher;
 pub mod http;
 pub mod journal;
+pub mod ledger;
 pub mod postgres_tier;
 pub mod redis_tier;
 pub mod resilience;

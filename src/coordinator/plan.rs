@@ -247,6 +247,14 @@ impl Flight {
         self.newest
     }
 
+    /// What the vendor is told: the copy in hand, unless an absence has overtaken it, and whether to buy in any case.
+    #[must_use]
+    pub fn for_the_vendor(&self) -> (Option<Arc<Entry>>, bool) {
+        let held = self.held.as_ref().map(|held| Arc::clone(&held.entry));
+        let outdated = |entry: &Arc<Entry>| self.absent.is_some_and(|(absence, _)| entry.header().version < absence);
+        (held.filter(|entry| !outdated(entry)), self.want.reach == Reach::Refresh)
+    }
+
     /// The copy in hand, and whether it may still be believed: a near copy past its near time only when nobody can confirm it,
     /// and none that is older than the vendor's word that there is no such process.
     #[must_use]

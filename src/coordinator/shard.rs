@@ -136,7 +136,8 @@ impl Shard {
             Intent::AskVendor => {
                 let (hand, trail) = open.in_hand();
                 open.progress.send_replace(Progress::Asking { hand, since: began, trail });
-                let answer = self.desk.ask_vendor(cnj).await;
+                let (held, insist) = open.flight.borrow().for_the_vendor();
+                let answer = self.desk.ask_vendor(cnj, held, insist).await;
                 Some(self.weigh(open, answer, took()).await)
             }
             Intent::StoreEverywhere(entry) => {
@@ -174,6 +175,9 @@ impl Shard {
                 Ok(entry) => Event::Bought(Arc::new(entry), took),
                 Err(error) => Event::NotBought(error, took),
             },
+            Ok(Answer::Current { .. }) => {
+                Event::NotBought(FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }, took)
+            }
             Ok(Answer::Unknown) => {
                 let now = self.clock.now();
                 let version = Version::new(None, now).after(known);

@@ -11,13 +11,14 @@ use super::plan::Said;
 use super::trail::Tier;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
+use crate::domain::caller::{Caller, Lane};
 use crate::domain::cnj::Cnj;
 use crate::domain::codec::{CodecError, Envelope, Kind};
 use crate::domain::entry::Entry;
 use crate::domain::render;
 use crate::domain::version::{Version, later};
 use crate::fetcher::Fetcher;
-use crate::fetcher::messages::{Failure, Fetch, FetchError, Fetched, Lane};
+use crate::fetcher::messages::{Failure, Fetch, FetchError, Fetched};
 use crate::journal::Journal;
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages as postgres;
@@ -113,9 +114,15 @@ impl Desk {
         }
     }
 
-    pub(super) async fn ask_vendor(&self, cnj: Cnj) -> Result<Fetched, FetchError> {
+    pub(super) async fn ask_vendor(
+        &self,
+        cnj: Cnj,
+        held: Option<Arc<Entry>>,
+        insist: bool,
+    ) -> Result<Fetched, FetchError> {
         let limit = self.settings.fetch_limit.max(self.settings.patience.hard);
-        let fetch = Fetch { cnj, lane: Lane::Interactive, deadline: self.within(limit) };
+        let (lane, caller, deadline) = (Lane::Interactive, Caller::Anonymous, self.within(limit));
+        let fetch = Fetch { cnj, lane, caller, held, insist, deadline };
         // A little longer than the fetch itself: what arrives in its last moment is paid for.
         let answer = self.tiers.fetcher.ask(fetch, self.within(limit + HAND_OVER)).await;
         answer.unwrap_or_else(|error| {

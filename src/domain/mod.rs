@@ -3,8 +3,10 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
+//! - `caller`: on whose behalf.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
+pub mod caller;
 pub mod classify;
 pub mod cnj;
 pub mod codec;

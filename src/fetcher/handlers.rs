@@ -29,7 +29,7 @@ impl Handler<Fetch> for Fetcher {
         let work = async move {
             let _until_the_end = under_way;
             let outcome = match provider {
-                Ok(provider) => provider.process(cnj, fetch.lane, fetch.deadline).await,
+                Ok(provider) => provider.process(fetch).await,
                 Err(failure) => Err(FetchError { failure, retry_after: None, cost_centavos: 0 }),
             };
             let answers = outcome.as_ref().map_or_else(|error| error.failure == Failure::Refused, |_| true);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::ambient::{Clock, SystemClock, SystemRandom};
     use crate::config::fetcher::FetcherSettings;
-    use crate::fetcher::messages::Lane;
+    use crate::domain::caller::{Caller, Lane};
     use crate::resilience::deadline::Deadline;
     use crate::sandbox::{Sandbox, SandboxSettings, demo_numbers};
     use crate::supervision::ActorRef;
@@ -78,7 +78,14 @@ mod tests {
 
     async fn ask(fetcher: &ActorRef<Fetcher>, number: &str) -> Result<Fetched, FetchError> {
         let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(30));
-        let fetch = Fetch { cnj: Cnj::parse(number).unwrap(), lane: Lane::Background, deadline };
+        let fetch = Fetch {
+            cnj: Cnj::parse(number).unwrap(),
+            lane: Lane::Background,
+            caller: Caller::Service,
+            held: None,
+            insist: false,
+            deadline,
+        };
         fetcher.ask(fetch, deadline).await.unwrap()
     }
 

@@ -1,36 +1,21 @@
 //! What the fetcher is asked, and what it answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use crate::domain::caller::{Caller, Lane};
 use crate::domain::cnj::Cnj;
+use crate::domain::entry::Entry;
 use crate::domain::served::StaleReason;
 use crate::domain::snapshot::Snapshot;
 use crate::resilience::deadline::Deadline;
 
-/// Who is waiting for a fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// A reader.
-    Interactive,
-    /// The synchronisation or a warm-up.
-    Background,
-}
-
-impl Lane {
-    /// The word for logs and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Interactive => "interactive",
-            Self::Background => "background",
-        }
-    }
-}
-
-/// Buys one whole process: cover and every movement. Costs money; it is never repeated by whoever sends it.
+/// Brings one whole process up to date: asks what is free first, then buys cover and every movement. It may cost money; it is never
+/// repeated by whoever sends it.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Fetched, FetchError>")]
 pub struct Fetch {
@@ -38,6 +23,12 @@ pub struct Fetch {
     pub cnj: Cnj,
     /// Who is waiting.
     pub lane: Lane,
+    /// Whose request it is.
+    pub caller: Caller,
+    /// The best copy in hand. A poorer provider's answer must not take its place.
+    pub held: Option<Arc<Entry>>,
+    /// Buy, even if the vendor has nothing newer than the copy in hand: the reader insists.
+    pub insist: bool,
     /// When the answer stops being of use; retries end before it.
     pub deadline: Deadline,
 }
@@ -51,6 +42,8 @@ pub struct Fetched {
     pub cost_centavos: u64,
     /// Requests sent, retries included.
     pub requests: u32,
+    /// A poorer provider answered because the one that is preferred could not: worth replacing soon.
+    pub stand_in: bool,
 }
 
 /// An answer that stands.
@@ -58,6 +51,11 @@ pub struct Fetched {
 pub enum Answer {
     /// The whole process.
     Found(Box<Snapshot>),
+    /// The vendor has nothing newer than the copy in hand, which is what it would sell us.
+    Current {
+        /// When the vendor last looked at the court.
+        verified_at: DateTime<Utc>,
+    },
     /// The vendor does not know the process (404).
     Unknown,
 }
@@ -86,6 +84,9 @@ pub enum Failure {
     /// 402, or 403 "saldo bloqueado".
     #[error("the vendor's account has no credit")]
     NoCredit,
+    /// Our own cap is reached, or the budget cannot be asked.
+    #[error("our own cap is reached")]
+    BudgetExhausted,
     /// 422 that is no busy answer: this request will never be right.
     #[error("the vendor refuses the request")]
     Refused,
@@ -117,6 +118,7 @@ impl Failure {
             Self::NoProvider => "no-provider",
             Self::Unauthorized => "unauthorized",
             Self::NoCredit => "no-credit",
+            Self::BudgetExhausted => "budget-exhausted",
             Self::Refused => "refused",
             Self::RateLimited => "rate-limited",
             Self::ServerError => "server-error",
@@ -133,6 +135,7 @@ impl Failure {
         match self {
             Self::NoProvider => StaleReason::NoProvider,
             Self::NoCredit => StaleReason::CreditsExhausted,
+            Self::BudgetExhausted => StaleReason::BudgetExhausted,
             Self::RateLimited => StaleReason::RateLimited,
             Self::TimedOut => StaleReason::UpstreamTimeout,
             Self::Unauthorized

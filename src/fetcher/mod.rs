@@ -12,6 +12,7 @@
 //!   when the pages end (`escavador/pages.rs`), how fast we may ask ([`limiter`]).
 //! * Nothing of a walk that did not reach its end is ever given out as a process.
 
+pub mod account;
 pub mod actor;
 pub mod escavador;
 mod handlers;

@@ -4,10 +4,8 @@ use std::fmt::Debug;
 
 use futures_util::future::BoxFuture;
 
-use super::messages::{FetchError, Fetched, Lane};
-use crate::domain::cnj::Cnj;
+use super::messages::{Fetch, FetchError, Fetched};
 use crate::domain::snapshot;
-use crate::resilience::deadline::Deadline;
 
 /// A vendor of processes.
 ///
@@ -17,10 +15,10 @@ pub trait Provider: Debug + Send + Sync {
     /// Which vendor this is.
     fn id(&self) -> snapshot::Provider;
 
-    /// Buys one whole process: its cover and every movement.
+    /// Brings one whole process: its cover and every movement.
     ///
     /// # Errors
     /// [`FetchError`] with what was spent before the failure. A process of which a part could not be had is a failure: there is no
     /// partial answer.
-    fn process(&self, cnj: Cnj, lane: Lane, deadline: Deadline) -> BoxFuture<'_, Result<Fetched, FetchError>>;
+    fn process(&self, fetch: Fetch) -> BoxFuture<'_, Result<Fetched, FetchError>>;
 }

@@ -381,6 +381,12 @@ fn upstream(failure: Failure) -> (Kind, &'static str) {
                 "A conta no fornecedor está sem créditos e não há cópia guardada deste processo; avise quem administra o serviço.",
             );
         }
+        Failure::BudgetExhausted => {
+            return (
+                Kind::BudgetExhausted,
+                "O limite de gastos deste serviço foi atingido e não há cópia guardada deste processo; avise quem o administra.",
+            );
+        }
         Failure::NoProvider => {
             "Nenhum fornecedor de dados está configurado e não há cópia guardada deste processo; avise quem administra o serviço."
         }

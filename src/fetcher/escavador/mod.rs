@@ -26,13 +26,13 @@ use self::client::Client;
 pub use self::client::SetupError;
 use self::tally::Tally;
 use super::limiter::Pace;
-use super::messages::{Answer, FetchError, Fetched, Lane};
+use super::messages::{Answer, Fetch, FetchError, Fetched};
 use super::provider::Provider;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
+use crate::domain::caller::Lane;
 use crate::domain::cnj::Cnj;
 use crate::domain::snapshot;
-use crate::resilience::deadline::Deadline;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::LaneLabel;
 
@@ -63,7 +63,8 @@ impl Escavador {
         Ok(Self { client, max_pages, clock, metrics })
     }
 
-    async fn buy(&self, cnj: Cnj, lane: Lane, deadline: Deadline) -> Result<Fetched, FetchError> {
+    async fn buy(&self, fetch: Fetch) -> Result<Fetched, FetchError> {
+        let Fetch { cnj, lane, deadline, .. } = fetch;
         let began = self.clock.monotonic();
         let spent = self.metrics.upstream_cost.get_or_create(&LaneLabel { lane: lane.as_str() }).clone();
         let mut tally = Tally::new(spent);
@@ -71,7 +72,7 @@ impl Escavador {
         match outcome {
             Ok(answer) => {
                 self.report(cnj, lane, &tally, word_for(&answer), began);
-                Ok(Fetched { answer, cost_centavos: tally.cost_centavos, requests: tally.requests })
+                Ok(Fetched { answer, cost_centavos: tally.cost_centavos, requests: tally.requests, stand_in: false })
             }
             Err(setback) => {
                 self.report_failure(cnj, lane, &tally, setback.failure.as_str(), began);
@@ -104,14 +105,15 @@ impl Provider for Escavador {
         snapshot::Provider::Escavador
     }
 
-    fn process(&self, cnj: Cnj, lane: Lane, deadline: Deadline) -> BoxFuture<'_, Result<Fetched, FetchError>> {
-        self.buy(cnj, lane, deadline).boxed()
+    fn process(&self, fetch: Fetch) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        self.buy(fetch).boxed()
     }
 }
 
 fn word_for(answer: &Answer) -> &'static str {
     match answer {
         Answer::Found(_) => "found",
+        Answer::Current { .. } => "current",
         Answer::Unknown => "unknown",
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::ambient::{Clock, SystemClock, SystemRandom};
+use crate::domain::caller::Caller;
 use crate::domain::snapshot::Snapshot;
 use crate::fetcher::messages::Failure;
+use crate::resilience::deadline::Deadline;
 use crate::sandbox::{Control, Endpoint, Fault, MovementStyle, ProcessShape, Sandbox, SandboxSettings};
 
 const NUMBER: &str = "0000001-39.2024.8.26.0100";
@@ -47,13 +49,16 @@ fn cnj() -> Cnj {
 }
 
 async fn fetch(client: &Escavador, wait: Duration) -> Result<Fetched, FetchError> {
-    client.process(cnj(), Lane::Interactive, Deadline::after(SystemClock.monotonic(), wait)).await
+    let deadline = Deadline::after(SystemClock.monotonic(), wait);
+    let fetch =
+        Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held: None, insist: false, deadline };
+    client.process(fetch).await
 }
 
 fn found(fetched: Fetched) -> Snapshot {
     match fetched.answer {
         Answer::Found(snapshot) => *snapshot,
-        Answer::Unknown => panic!("the process is known"),
+        Answer::Current { .. } | Answer::Unknown => panic!("the process is known"),
     }
 }
 
