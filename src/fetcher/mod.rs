@@ -20,6 +20,7 @@ pub mod limiter;
 pub mod messages;
 pub mod provider;
 mod tls;
+pub mod update_messages;
 
 pub use actor::Fetcher;
 pub(crate) use tls::install_cryptography;
