@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::messages::Failure;
 use crate::domain::caller::{Caller, Lane};
 use crate::domain::cnj::Cnj;
+pub use crate::ledger::call::Charge;
 use crate::ledger::call::{CallOutcome, Cost, Endpoint};
 use crate::resilience::deadline::Deadline;
 
@@ -29,17 +30,6 @@ pub struct Refusal {
     pub failure: Failure,
     /// When it makes sense to come back.
     pub retry_after: Option<Duration>,
-}
-
-/// What the vendor said about the price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Charge {
-    /// So many centavos.
-    Said(u64),
-    /// Nothing.
-    Silent,
-    /// Nothing, and it cannot have charged: the request never left us.
-    NotSent,
 }
 
 /// How a request ended.

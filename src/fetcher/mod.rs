@@ -18,7 +18,9 @@ pub mod escavador;
 mod handlers;
 pub mod limiter;
 pub mod messages;
+pub mod prices;
 pub mod provider;
+pub mod standing;
 mod tls;
 pub mod update_messages;
 

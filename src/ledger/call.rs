@@ -204,6 +204,17 @@ pub struct Sent {
     pub draw: Option<Draw>,
 }
 
+/// What the vendor said about the price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charge {
+    /// So many centavos.
+    Said(u64),
+    /// Nothing.
+    Silent,
+    /// Nothing, and it cannot have charged: the request never left us.
+    NotSent,
+}
+
 /// What a request cost, and how we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "basis", content = "centavos")]

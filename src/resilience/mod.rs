@@ -5,7 +5,9 @@
 pub mod backoff;
 pub mod breaker;
 pub mod deadline;
+pub mod retry_budget;
 
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState};
 pub use deadline::Deadline;
+pub use retry_budget::{RetryBudget, RetryBudgetSettings};

@@ -1,0 +1,151 @@
+//! What a request will cost: the configured price until the vendor has said another one, then the largest it said lately. Pure.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::ledger::call::{CallOutcome, Charge, Cost, Endpoint};
+
+/// Charges of one endpoint that are remembered: enough that a free page among paid ones does not make the next one look free.
+const REMEMBERED: usize = 16;
+
+/// Configured prices, in centavos.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceList {
+    /// A cover.
+    pub cover: u64,
+    /// The first page of movements.
+    pub movements: u64,
+    /// Each later page. Whether these are charged is not known.
+    pub movements_next: u64,
+    /// `status-atualizacao`.
+    pub status: u64,
+    /// An update request.
+    pub update_request: u64,
+}
+
+impl Default for PriceList {
+    /// The highest seen (measured in the vendor's panel, 2026-08): a cap is kept even if the real prices are the worst known, and the
+    /// first answer corrects them.
+    fn default() -> Self {
+        Self { cover: 300, movements: 300, movements_next: 300, status: 0, update_request: 320 }
+    }
+}
+
+impl PriceList {
+    fn of(&self, endpoint: Endpoint) -> u64 {
+        match endpoint {
+            Endpoint::Cover => self.cover,
+            Endpoint::Movements => self.movements,
+            Endpoint::MovementsNext => self.movements_next,
+            Endpoint::Status => self.status,
+            Endpoint::UpdateRequest => self.update_request,
+            Endpoint::Balance | Endpoint::Search => 0,
+        }
+    }
+}
+
+/// Prices as they are known now.
+#[derive(Debug)]
+pub struct Prices {
+    configured: PriceList,
+    said: HashMap<Endpoint, VecDeque<u64>>,
+}
+
+impl Prices {
+    /// The configured ones.
+    #[must_use]
+    pub fn new(configured: PriceList) -> Self {
+        Self { configured, said: HashMap::new() }
+    }
+
+    /// Notes what the vendor charged for an answer.
+    pub fn note(&mut self, endpoint: Endpoint, centavos: u64) {
+        let said = self.said.entry(endpoint).or_default();
+        if said.len() >= REMEMBERED {
+            said.pop_front();
+        }
+        said.push_back(centavos);
+    }
+
+    /// What a request may cost, in centavos.
+    #[must_use]
+    pub fn expected(&self, endpoint: Endpoint) -> u64 {
+        let said = self.said.get(&endpoint).and_then(|said| said.iter().max().copied());
+        said.unwrap_or_else(|| self.configured.of(endpoint))
+    }
+
+    /// What buying one process costs at the least: its cover and the first page of its movements.
+    #[must_use]
+    pub fn of_a_fetch(&self) -> u64 {
+        self.expected(Endpoint::Cover).saturating_add(self.expected(Endpoint::Movements))
+    }
+}
+
+/// What a request cost, from what the vendor said and how it ended.
+///
+/// An answer that came whole and says nothing, or one that broke off, was timed out or never came, may have been charged: the expected
+/// price is presumed. 4xx and 5xx are not charged (422 was measured; the header is documented for paid answers only).
+#[must_use]
+pub fn cost(outcome: CallOutcome, charge: Charge, expected: u64) -> Cost {
+    let presumed = if expected == 0 { Cost::NOTHING } else { Cost::Presumed(expected) };
+    match (charge, outcome) {
+        (Charge::Said(centavos), _) => Cost::Charged(centavos),
+        (Charge::NotSent, _) => Cost::NOTHING,
+        (
+            Charge::Silent,
+            CallOutcome::Ok
+            | CallOutcome::TimedOut
+            | CallOutcome::Unreachable
+            | CallOutcome::Unreadable
+            | CallOutcome::Interrupted,
+        ) => presumed,
+        (
+            Charge::Silent,
+            CallOutcome::Unknown
+            | CallOutcome::Busy
+            | CallOutcome::Unauthorized
+            | CallOutcome::NoCredit
+            | CallOutcome::Refused
+            | CallOutcome::RateLimited
+            | CallOutcome::ServerError,
+        ) => Cost::NOTHING,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vendors_word_corrects_the_configured_price() {
+        let mut prices = Prices::new(PriceList::default());
+        assert_eq!((prices.expected(Endpoint::Cover), prices.of_a_fetch()), (300, 600));
+        prices.note(Endpoint::Cover, 5);
+        assert_eq!(prices.expected(Endpoint::Cover), 5);
+        prices.note(Endpoint::Status, 2);
+        assert_eq!(prices.expected(Endpoint::Status), 2, "a route that was said to be free is not");
+    }
+
+    #[test]
+    fn one_free_answer_among_paid_ones_promises_nothing() {
+        let mut prices = Prices::new(PriceList::default());
+        [300, 0, 0].into_iter().for_each(|centavos| prices.note(Endpoint::MovementsNext, centavos));
+        assert_eq!(prices.expected(Endpoint::MovementsNext), 300);
+        (0..REMEMBERED).for_each(|_| prices.note(Endpoint::MovementsNext, 0));
+        assert_eq!(prices.expected(Endpoint::MovementsNext), 0);
+    }
+
+    #[test]
+    fn what_may_have_been_charged_is_presumed() {
+        for outcome in CallOutcome::ALL {
+            assert_eq!(cost(outcome, Charge::Said(7), 300), Cost::Charged(7));
+            assert_eq!(cost(outcome, Charge::NotSent, 300), Cost::NOTHING);
+            assert_eq!(cost(outcome, Charge::Silent, 0), Cost::NOTHING);
+        }
+        let presumed = |outcome| cost(outcome, Charge::Silent, 300) == Cost::Presumed(300);
+        use CallOutcome::{Interrupted, Ok, TimedOut, Unreachable, Unreadable};
+        for outcome in CallOutcome::ALL {
+            let expected = [Ok, TimedOut, Unreachable, Unreadable, Interrupted].contains(&outcome);
+            assert_eq!(presumed(outcome), expected, "{outcome:?}");
+        }
+    }
+}
