@@ -1,5 +1,6 @@
 //! The composition root: configuration → database → actor tree → HTTP, and the way back down.
 
+mod books;
 mod database;
 mod readiness;
 mod tree;
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
+use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use self::books::NoBooks;
 use self::database::Database;
 use self::readiness::Standing;
 use self::tree::Tree;
@@ -23,8 +26,9 @@ use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
+use crate::http::admin::AdminDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{HttpSettings, HttpState, Lookups};
+use crate::http::state::{HttpSettings, HttpState, Lookups, Services};
 use crate::journal::{self, Journal};
 use crate::resilience::Deadline;
 use crate::supervision::Supervisor;
@@ -49,6 +53,7 @@ pub struct App {
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
+    generated_token: Option<SecretString>,
 }
 
 /// Why the service does not start.
@@ -112,14 +117,20 @@ impl App {
         let standing = Standing::new(&settings, &tree, journal, metrics.clone());
         let http = HttpSettings { lookup_deadline: lookup_limit(&settings.coordinator), ..HttpSettings::default() };
         let lookup_limit = http.lookup_deadline;
-        let state = HttpState::new(
-            Arc::new(tree.coordinators.clone()),
-            Arc::new(standing),
-            metrics,
-            Arc::clone(&clock),
-            random,
-            http,
-        );
+        let (door, generated_token) = match &settings.admin_token {
+            Some(token) => (AdminDoor::new(token), None),
+            None => {
+                let (door, token) = AdminDoor::with_new_token(&*random);
+                (door, Some(token))
+            }
+        };
+        let services = Services {
+            lookups: Arc::new(tree.coordinators.clone()),
+            readiness: Arc::new(standing),
+            books: Arc::new(NoBooks),
+            door: Arc::new(door),
+        };
+        let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
         let (running, server) = serve(listener, state.clone(), &connections)
             .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
@@ -129,7 +140,24 @@ impl App {
             let _unheard = ended.send(running.await);
         });
         let Tree { supervisor, coordinators, .. } = tree;
-        Ok(Self { address, http: state, server, server_ended, supervisor, coordinators, database, clock, lookup_limit })
+        Ok(Self {
+            address,
+            http: state,
+            server,
+            server_ended,
+            supervisor,
+            coordinators,
+            database,
+            clock,
+            lookup_limit,
+            generated_token,
+        })
+    }
+
+    /// The admin token that was made at this start, because the settings name none. Whoever starts the service prints it, once.
+    #[must_use]
+    pub fn generated_token(&self) -> Option<&SecretString> {
+        self.generated_token.as_ref()
     }
 
     /// Where it listens, with the real port.

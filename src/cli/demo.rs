@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::serve::{ending, stop_signal};
+use super::serve::{ending, stop_signal, tell_token};
 use super::{FAILED, WRONG_USAGE, print, say};
 use crate::ambient::{Random, SystemClock, SystemRandom};
 use crate::app::App;
@@ -103,6 +103,7 @@ async fn serve(mut settings: Settings) -> u8 {
     let (new, known) = numbers.split_last().map_or((String::new(), [].as_slice()), |(new, known)| (new.clone(), known));
     app.learn(known).await;
     print(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, &new));
+    tell_token(&app);
     let code = ending(app.run_until(stop_signal()).await);
     sandbox.stop().await;
     code

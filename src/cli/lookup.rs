@@ -1,16 +1,11 @@
 //! `juscache lookup <cnj>`.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
-use super::{DONE, FAILED, WRONG_USAGE, print, say};
-use crate::config::Settings;
+use super::ask::Question;
+use super::{WRONG_USAGE, say};
 use crate::config::source::Environment;
 use crate::domain::cnj::Cnj;
-
-/// Longer than a lookup takes with the default timeouts.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What can be asked.
 #[derive(Debug, clap::Args)]
@@ -37,45 +32,13 @@ pub(super) fn run(environment: &Environment, args: &Args) -> u8 {
             return WRONG_USAGE;
         }
     };
-    let server = match (&args.server, Settings::read(environment)) {
-        (Some(server), _) if server.contains("://") => server.trim_end_matches('/').to_owned(),
-        (Some(server), _) => format!("http://{}", server.trim_end_matches('/')),
-        (None, Ok(settings)) => format!("http://{}", settings.server.listen),
-        (None, Err(mistakes)) => {
-            say(&mistakes.to_string());
-            return WRONG_USAGE;
-        }
+    let question = Question {
+        server: args.server.as_deref(),
+        path: format!("/api/v1/process-movements/{cnj}/detailed?limit=500&force_refresh={}", args.fresh),
+        token: None,
+        json: args.json,
     };
-    let url = format!("{server}/api/v1/process-movements/{cnj}/detailed?limit=500&force_refresh={}", args.fresh);
-    match actix_rt::System::new().block_on(ask(&url)) {
-        Ok((true, body)) if args.json => {
-            print(&body);
-            DONE
-        }
-        Ok((true, body)) => {
-            print(&timeline(&body));
-            DONE
-        }
-        Ok((false, body)) => {
-            if args.json {
-                print(&body);
-            }
-            let problem: Problem = serde_json::from_str(&body).unwrap_or_default();
-            say(&problem.detail);
-            FAILED
-        }
-        Err(error) => {
-            say(&format!("no juscache answers at {server}: {error}"));
-            FAILED
-        }
-    }
-}
-
-async fn ask(url: &str) -> Result<(bool, String), reqwest::Error> {
-    crate::fetcher::install_cryptography();
-    let response = reqwest::Client::builder().timeout(PATIENCE).build()?.get(url).send().await?;
-    let answered = response.status().is_success();
-    Ok((answered, response.text().await?))
+    question.ask(environment, |body| Ok(timeline(body)))
 }
 
 /// What is shown of an answer.
@@ -114,18 +77,6 @@ struct Movement {
 struct Freshness {
     stale: bool,
     reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct Problem {
-    detail: String,
-}
-
-impl Default for Problem {
-    fn default() -> Self {
-        Self { detail: "the service answered with an error".into() }
-    }
 }
 
 fn timeline(body: &str) -> String {

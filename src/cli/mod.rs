@@ -1,11 +1,14 @@
 //! The command line: one file a subcommand.
 
+mod ask;
 mod check;
 mod demo;
+mod ledger;
 mod lookup;
 mod migrate;
 mod sandbox;
 mod serve;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -46,6 +49,8 @@ enum Command {
     },
     /// Ask a running service for one process.
     Lookup(lookup::Args),
+    /// Ask a running service what was spent, on what, and what it would have cost without the cache.
+    Ledger(ledger::Args),
     /// Run only the simulated Escavador.
     Sandbox(sandbox::Args),
     /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
@@ -68,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Demo => demo::run(&environment),
         Command::Sandbox(args) => sandbox::run(&environment, &args),
         Command::Lookup(args) => lookup::run(&environment, &args),
+        Command::Ledger(args) => ledger::run(&environment, &args),
         Command::Check => check::run(&environment),
         Command::Serve => with_settings(&environment, serve::run),
         Command::Migrate { check } => with_settings(&environment, |settings| migrate::run(settings, check)),

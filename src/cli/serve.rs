@@ -1,5 +1,6 @@
 //! `juscache serve`.
 
+use secrecy::ExposeSecret;
 use tokio::signal;
 
 use super::{DONE, FAILED, say};
@@ -16,6 +17,7 @@ pub(super) fn run(settings: Settings) -> u8 {
         match App::start(settings, SystemClock::shared(), SystemRandom::shared()).await {
             Ok(app) => {
                 tracing::info!(address = %app.address(), "juscache listens");
+                tell_token(&app);
                 ending(app.run_until(stop_signal()).await)
             }
             Err(error) => {
@@ -24,6 +26,18 @@ pub(super) fn run(settings: Settings) -> u8 {
             }
         }
     })
+}
+
+/// Prints the admin token that was made at this start, if one was: once, to whoever started the service, and into no log line.
+pub(super) fn tell_token(app: &App) {
+    if let Some(token) = app.generated_token() {
+        say(&format!(
+            "admin token, made for this run and good on this machine only; what was spent:  \
+             JUSCACHE_ADMIN_TOKEN={} juscache ledger --server http://{}",
+            token.expose_secret(),
+            app.address(),
+        ));
+    }
 }
 
 pub(super) fn ending(ending: Ending) -> u8 {

@@ -2,9 +2,10 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`: one concern each, with the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`: one concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
+pub mod admin;
 pub mod coordinator;
 pub mod fetcher;
 pub mod postgres;
@@ -33,6 +34,8 @@ use self::supervision::SupervisionSettings;
 pub struct Settings {
     /// Where the service listens.
     pub server: ServerSettings,
+    /// What opens the admin pages; none means one that is made at the start.
+    pub admin_token: Option<SecretString>,
     /// Embedded database and journal.
     pub data_dir: PathBuf,
     /// A PostgreSQL server; none means the embedded one.
@@ -58,6 +61,7 @@ impl Settings {
         let mut reader = Reader::new(source);
         let settings = Self {
             server: ServerSettings::read(&mut reader),
+            admin_token: admin::read_token(&mut reader),
             data_dir: reader.text("JUSCACHE_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
             database_url: read_database_url(&mut reader),
             coordinator: read_coordinator(&mut reader),
@@ -156,6 +160,7 @@ mod tests {
             ("REDIS_URL", "http://localhost"),
             ("ESCAVADOR_REQUESTS_PER_MINUTE", "0"),
             ("JUSCACHE_SYNC_BATCH", "ten"),
+            ("JUSCACHE_ADMIN_TOKEN", "short"),
             ("JUSCACHE_LISTEN", "0.0.0.0:8000"),
         ]);
         let Mistakes(mistakes) = Settings::read(&source).unwrap_err();

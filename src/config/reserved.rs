@@ -17,12 +17,11 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_BUDGET_DAY", 0, (0, u32::MAX));
     reader.number("JUSCACHE_BUDGET_MONTH", 0, (0, u32::MAX));
     reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 12] = [
         "DATAJUD_API_KEY",
         "DATAJUD_BASE_URL",
         "DATAJUD_REQUESTS_PER_MINUTE",
         "ESCAVADOR_CALLBACK_TOKEN",
-        "JUSCACHE_ADMIN_TOKEN",
         "JUSCACHE_BUDGET_DAY",
         "JUSCACHE_BUDGET_MONTH",
         "JUSCACHE_RETENTION",

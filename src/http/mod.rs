@@ -1,8 +1,10 @@
 //! The HTTP face: parses and validates, asks for a lookup, writes the answer. It names no tier and starts no actor; what it
-//! needs of the rest of the house is two traits in [`state`].
+//! needs of the rest of the house is a few traits in [`state`].
 
+pub mod admin;
 pub mod boundary;
 pub mod cache_headers;
+pub mod days;
 pub mod directives;
 pub mod identity;
 pub mod params;

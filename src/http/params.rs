@@ -43,11 +43,37 @@ pub enum ParamError {
         /// The parameter.
         name: &'static str,
     },
+    /// There is no such parameter, where unknown ones are not ignored.
+    #[error("there is no such parameter")]
+    Unknown {
+        /// The beginning of its name, escaped.
+        given: String,
+        /// Which there are, in Portuguese.
+        allowed: &'static str,
+    },
+    /// It came without its other half.
+    #[error("parameter {name} needs {missing}")]
+    Incomplete {
+        /// The parameter.
+        name: &'static str,
+        /// The one it needs.
+        missing: &'static str,
+    },
+    /// It came with others that contradict it.
+    #[error("parameter {name} goes with no other")]
+    Alone {
+        /// The parameter.
+        name: &'static str,
+    },
 }
 
 impl ParamError {
-    fn value(name: &'static str, given: &str, allowed: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn value(name: &'static str, given: &str, allowed: impl Into<Cow<'static, str>>) -> Self {
         Self::Value { name, given: shown(given), allowed: allowed.into() }
+    }
+
+    pub(super) fn unknown(given: &str, allowed: &'static str) -> Self {
+        Self::Unknown { given: shown(given), allowed }
     }
 
     /// One sentence in Portuguese that names the parameter, what was given and what is allowed.
@@ -60,6 +86,11 @@ impl ParamError {
             Self::Repeated { name } => {
                 format!("O parâmetro \"{name}\" foi enviado mais de uma vez; envie-o uma única vez.")
             }
+            Self::Unknown { given, allowed } => format!("O parâmetro \"{given}\" não existe aqui; use {allowed}."),
+            Self::Incomplete { name, missing } => {
+                format!("O parâmetro \"{name}\" só vale junto com \"{missing}\"; envie os dois.")
+            }
+            Self::Alone { name } => format!("O parâmetro \"{name}\" não se combina com outros; envie-o sozinho."),
         }
     }
 }
@@ -123,7 +154,11 @@ pub fn summary(query: &str) -> Result<bool, ParamError> {
 
 const FORCE_REFRESH: &str = "force_refresh";
 
-fn once<'a>(name: &'static str, slot: &mut Option<Cow<'a, str>>, value: Cow<'a, str>) -> Result<(), ParamError> {
+pub(super) fn once<'a>(
+    name: &'static str,
+    slot: &mut Option<Cow<'a, str>>,
+    value: Cow<'a, str>,
+) -> Result<(), ParamError> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(ParamError::Repeated { name }),
@@ -146,7 +181,7 @@ fn parse_order(given: &str) -> Result<Order, ParamError> {
     }
 }
 
-fn parse_day(name: &'static str, given: &str) -> Result<NaiveDate, ParamError> {
+pub(super) fn parse_day(name: &'static str, given: &str) -> Result<NaiveDate, ParamError> {
     let shape = given.len() == 10
         && given.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',

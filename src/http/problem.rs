@@ -120,7 +120,8 @@ impl Kind {
                 "unauthorized",
                 StatusCode::UNAUTHORIZED,
                 "Credencial ausente ou inválida",
-                "Esta operação exige uma chave de cliente válida. Envie-a no cabeçalho \"Authorization: Bearer <chave>\".",
+                "Esta operação exige uma credencial válida: uma chave de cliente ou, em /api/v1/admin, o token de administração. \
+                 Envie-a no cabeçalho \"Authorization: Bearer <credencial>\".",
             ),
             Self::Forbidden => (
                 "forbidden",

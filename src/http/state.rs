@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 
+use super::admin::AdminDoor;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
+use crate::ledger::report::{Days, LedgerReport};
 use crate::telemetry::Metrics;
 
 /// Whoever answers lookups.
@@ -26,6 +29,17 @@ pub trait Readiness: Send + Sync {
     /// How it is now. Asked often and answered at once: from what is known, not by asking around.
     fn report(&self) -> Report;
 }
+
+/// Whoever keeps the books: what was spent, and what was not.
+pub trait Books: Send + Sync {
+    /// What was spent in these days.
+    fn report(&self, days: Days) -> BoxFuture<'_, Result<LedgerReport, BooksAway>>;
+}
+
+/// The books cannot be read now: the database is away. What is spent meanwhile is on disk and gets into them later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the ledger cannot be read now")]
+pub struct BooksAway;
 
 /// How the service is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +119,19 @@ impl Default for HttpSettings {
     }
 }
 
+/// Who stands behind the pages.
+#[derive(Clone)]
+pub struct Services {
+    /// Answers lookups.
+    pub lookups: Arc<dyn Lookups>,
+    /// Knows how the service is.
+    pub readiness: Arc<dyn Readiness>,
+    /// Keeps the books.
+    pub books: Arc<dyn Books>,
+    /// Lets whoever runs the service into the admin pages.
+    pub door: Arc<AdminDoor>,
+}
+
 /// Everything a handler uses; cloning shares it.
 #[derive(Clone)]
 pub struct HttpState {
@@ -112,6 +139,10 @@ pub struct HttpState {
     pub lookups: Arc<dyn Lookups>,
     /// Knows how the service is.
     pub readiness: Arc<dyn Readiness>,
+    /// Keeps the books.
+    pub books: Arc<dyn Books>,
+    /// Lets whoever runs the service into the admin pages.
+    pub door: Arc<AdminDoor>,
     /// Where everything is counted.
     pub metrics: Metrics,
     /// Wall time for ages, monotonic time for deadlines.
@@ -130,15 +161,16 @@ impl HttpState {
     /// Puts the parts together.
     #[must_use]
     pub fn new(
-        lookups: Arc<dyn Lookups>,
-        readiness: Arc<dyn Readiness>,
+        services: Services,
         metrics: Metrics,
         clock: SharedClock,
         random: SharedRandom,
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        Self { lookups, readiness, metrics, clock, random, settings, renders, closing: watch::Sender::new(false) }
+        let Services { lookups, readiness, books, door } = services;
+        let closing = watch::Sender::new(false);
+        Self { lookups, readiness, books, door, metrics, clock, random, settings, renders, closing }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

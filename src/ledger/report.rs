@@ -1,7 +1,7 @@
 //! What an operator asks of the ledger: what was spent, on what, and what it would have cost without the cache.
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which days a report is about, both ends included, as days in America/Sao_Paulo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Days {
 }
 
 /// What was spent in a span of days.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerReport {
     /// First day, in America/Sao_Paulo.
     pub from: NaiveDate,
@@ -54,7 +54,7 @@ pub struct LedgerReport {
 }
 
 /// One line of a breakdown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
     /// What is summed up: `escavador/cover`, `interactive`, a process's number, …
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Sum {
 }
 
 /// One day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaySum {
     /// The day, in America/Sao_Paulo.
     pub day: NaiveDate,
@@ -78,7 +78,7 @@ pub struct DaySum {
 }
 
 /// What one tier avoided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Avoided {
     /// `memory`, `redis`, `database`, `coalesced`, or `confirmed` (a free check said that nothing is new).
     pub tier: String,
@@ -89,7 +89,7 @@ pub struct Avoided {
 }
 
 /// The caps, and how far they are used up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetReport {
     /// Of today.
     pub day: BudgetLine,
@@ -98,7 +98,7 @@ pub struct BudgetReport {
 }
 
 /// One cap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetLine {
     /// The cap in centavos; null when none is set.
     pub cap_centavos: Option<u64>,

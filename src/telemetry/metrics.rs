@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::ledger::avoided::AvoidedBy;
+
 /// Labels of one lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct LookupLabels {
@@ -49,7 +51,7 @@ pub struct ActorLabel {
 /// One label: a tier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct TierLabel {
-    /// `redis`, `postgres` or `upstream`.
+    /// `redis`, `postgres` or `upstream`; for what was avoided, an `AvoidedBy`.
     pub tier: &'static str,
 }
 
@@ -69,6 +71,41 @@ pub struct SourceLabel {
     pub source: &'static str,
 }
 
+/// One label: what a cap is counted over.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PeriodLabel {
+    /// `day` or `month`.
+    pub period: &'static str,
+}
+
+/// Why a vendor is not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HoldLabels {
+    /// `escavador` or `datajud`.
+    pub provider: &'static str,
+    /// The fetcher's word for it.
+    pub reason: &'static str,
+}
+
+/// What one tier avoided, looked up once and for all.
+#[derive(Debug, Clone)]
+pub struct AvoidedCounters {
+    /// Lookups that it answered instead of a purchase.
+    pub lookups: Counter,
+    /// What they would have cost, in centavos.
+    pub centavos: Counter,
+}
+
+/// The counters of every tier: counting one is an atomic increment, without a look into a family.
+#[derive(Debug, Clone)]
+struct AvoidedByTier {
+    memory: AvoidedCounters,
+    redis: AvoidedCounters,
+    database: AvoidedCounters,
+    coalesced: AvoidedCounters,
+    confirmed: AvoidedCounters,
+}
+
 /// Everything that is counted. Cloning shares the counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -84,6 +121,19 @@ pub struct Metrics {
     pub upstream_cost: Family<LaneLabel, Counter>,
     /// `juscache_upstream_calls_avoided_total`: lookups answered without a request to the vendor.
     pub calls_avoided: Counter,
+    /// `juscache_avoided_lookups_total{tier}`; counted through [`Metrics::avoided`].
+    pub avoided_lookups: Family<TierLabel, Counter>,
+    /// `juscache_avoided_centavos_total{tier}`; counted through [`Metrics::avoided`].
+    pub avoided_centavos: Family<TierLabel, Counter>,
+    avoided: AvoidedByTier,
+    /// `juscache_ledger_pending`: ledger entries that wait for PostgreSQL.
+    pub ledger_pending: Gauge,
+    /// `juscache_budget_left_centavos{period}`; absent while no cap is set.
+    pub budget_left_centavos: Family<PeriodLabel, Gauge>,
+    /// `juscache_upstream_in_flight_limit`: requests to the vendor that may be in flight at once, as of now.
+    pub upstream_in_flight_limit: Gauge,
+    /// `juscache_upstream_hold{provider,reason}`: 1 while the vendor is not asked for this reason.
+    pub upstream_hold: Family<HoldLabels, Gauge>,
     /// `juscache_actor_restarts_total{actor}`.
     pub actor_restarts: Family<ActorLabel, Counter>,
     /// `juscache_actor_in_flight{actor}`.
@@ -107,7 +157,15 @@ impl Metrics {
     /// Fresh counters, all at zero.
     #[must_use]
     pub fn new() -> Self {
+        let (avoided_lookups, avoided_centavos) = (Family::default(), Family::default());
         let mut metrics = Self {
+            avoided: AvoidedByTier::of(&avoided_lookups, &avoided_centavos),
+            avoided_lookups,
+            avoided_centavos,
+            ledger_pending: Gauge::default(),
+            budget_left_centavos: Family::default(),
+            upstream_in_flight_limit: Gauge::default(),
+            upstream_hold: Family::default(),
             lookups: Family::default(),
             lookup_seconds: Family::new_with_constructor(latency_buckets),
             served_age_seconds: age_buckets(),
@@ -128,6 +186,20 @@ impl Metrics {
         registry.register("upstream_requests", "Requests sent to vendors", metrics.upstream_requests.clone());
         registry.register("upstream_cost_centavos", "Centavos charged by vendors", metrics.upstream_cost.clone());
         registry.register("upstream_calls_avoided", "Lookups that cost nothing", metrics.calls_avoided.clone());
+        registry.register("avoided_lookups", "Lookups that bought nothing, by whom", metrics.avoided_lookups.clone());
+        registry.register("avoided_centavos", "What these would have cost", metrics.avoided_centavos.clone());
+        registry.register("ledger_pending", "Ledger entries that wait for PostgreSQL", metrics.ledger_pending.clone());
+        registry.register(
+            "budget_left_centavos",
+            "What may still be spent of each cap",
+            metrics.budget_left_centavos.clone(),
+        );
+        registry.register(
+            "upstream_in_flight_limit",
+            "Requests to the vendor allowed at once",
+            metrics.upstream_in_flight_limit.clone(),
+        );
+        registry.register("upstream_hold", "Whether a vendor is not asked, and why", metrics.upstream_hold.clone());
         registry.register("actor_restarts", "Actors replaced after a panic or a hang", metrics.actor_restarts.clone());
         registry.register("actor_in_flight", "Messages an actor is working on", metrics.actor_in_flight.clone());
         registry.register("tier_up", "Whether a tier answers", metrics.tier_up.clone());
@@ -157,6 +229,19 @@ impl Metrics {
         self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
     }
 
+    /// The counters of what somebody spared us, ready to be incremented.
+    #[must_use]
+    pub fn avoided(&self, by: AvoidedBy) -> &AvoidedCounters {
+        let AvoidedByTier { memory, redis, database, coalesced, confirmed } = &self.avoided;
+        match by {
+            AvoidedBy::Memory => memory,
+            AvoidedBy::Redis => redis,
+            AvoidedBy::Database => database,
+            AvoidedBy::Coalesced => coalesced,
+            AvoidedBy::Confirmed => confirmed,
+        }
+    }
+
     /// The text that `/metrics` answers.
     #[must_use]
     pub fn render(&self) -> String {
@@ -165,6 +250,26 @@ impl Metrics {
             tracing::error!(%error, "metrics cannot be rendered");
         }
         text
+    }
+}
+
+impl AvoidedByTier {
+    /// Also makes every series exist from the start, so that its first increase is seen.
+    fn of(lookups: &Family<TierLabel, Counter>, centavos: &Family<TierLabel, Counter>) -> Self {
+        let counters = |by: AvoidedBy| {
+            let label = TierLabel { tier: by.as_str() };
+            AvoidedCounters {
+                lookups: lookups.get_or_create(&label).clone(),
+                centavos: centavos.get_or_create(&label).clone(),
+            }
+        };
+        Self {
+            memory: counters(AvoidedBy::Memory),
+            redis: counters(AvoidedBy::Redis),
+            database: counters(AvoidedBy::Database),
+            coalesced: counters(AvoidedBy::Coalesced),
+            confirmed: counters(AvoidedBy::Confirmed),
+        }
     }
 }
 
@@ -209,5 +314,40 @@ mod tests {
         assert!(text.contains("juscache_lookups_total{source=\"memory\",outcome=\"fresh\"} 1\n"), "{text}");
         assert!(text.contains("# TYPE juscache_lookup_seconds histogram\n"), "{text}");
         assert!(!text.contains("# EOF"));
+    }
+
+    #[test]
+    fn what_was_avoided_has_a_series_for_everyone_from_the_start() {
+        let metrics = Metrics::new();
+        metrics.avoided(AvoidedBy::Redis).lookups.inc();
+        metrics.avoided(AvoidedBy::Redis).centavos.inc_by(27);
+        let text = as_plain_text(&metrics.render());
+        for by in AvoidedBy::ALL {
+            let (lookups, centavos) = if by == AvoidedBy::Redis { (1, 27) } else { (0, 0) };
+            let tier = by.as_str();
+            assert!(text.contains(&format!("juscache_avoided_lookups_total{{tier=\"{tier}\"}} {lookups}\n")), "{text}");
+            assert!(
+                text.contains(&format!("juscache_avoided_centavos_total{{tier=\"{tier}\"}} {centavos}\n")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_others_set_can_be_seen() {
+        let metrics = Metrics::new();
+        metrics.ledger_pending.set(3);
+        metrics.budget_left_centavos.get_or_create(&PeriodLabel { period: "day" }).set(500);
+        metrics.upstream_in_flight_limit.set(8);
+        metrics.upstream_hold.get_or_create(&HoldLabels { provider: "escavador", reason: "no-credit" }).set(1);
+        let text = as_plain_text(&metrics.render());
+        for line in [
+            "juscache_ledger_pending 3\n",
+            "juscache_budget_left_centavos{period=\"day\"} 500\n",
+            "juscache_upstream_in_flight_limit 8\n",
+            "juscache_upstream_hold{provider=\"escavador\",reason=\"no-credit\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }

@@ -3,4 +3,6 @@
 pub mod logging;
 pub mod metrics;
 
-pub use metrics::{ActorLabel, LaneLabel, LookupLabels, Metrics, SourceLabel, TierLabel, UpstreamLabels};
+pub use metrics::{
+    ActorLabel, HoldLabels, LaneLabel, LookupLabels, Metrics, PeriodLabel, SourceLabel, TierLabel, UpstreamLabels,
+};

@@ -15,7 +15,7 @@ use crate::domain::cnj::Cnj;
 use crate::domain::codec::CodecError;
 use crate::domain::entry::{Entry, weak_etag};
 use crate::domain::render;
-use crate::domain::served::Freshness;
+use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
 use crate::http::boundary::CacheSource;
 use crate::http::problem::{Kind, Problem};
@@ -23,6 +23,7 @@ use crate::http::query::decode_segment;
 use crate::http::routes::with_body;
 use crate::http::state::HttpState;
 use crate::http::{cache_headers, directives};
+use crate::ledger::avoided::AvoidedBy;
 use crate::resilience::deadline::Deadline;
 
 /// Whoever answers lookups keeps their deadline; this is what they may be late before we answer instead.
@@ -86,7 +87,26 @@ pub fn count(state: &HttpState, started: Instant, answer: &Result<Served, Proble
             if served.collapsed || served.trail.visits().all(|visit| visit.tier != Tier::Upstream) {
                 state.metrics.calls_avoided.inc();
             }
+            if let Some(by) = avoided(served) {
+                state.metrics.avoided(by).lookups.inc();
+            }
         }
+    }
+}
+
+/// Who spared this lookup a purchase; nobody, if it bought, or if all it got is stale: then nothing could be bought, or the
+/// reader wanted nothing bought, or it is bought behind the reader.
+fn avoided(served: &Served) -> Option<AvoidedBy> {
+    if served.freshness != Freshness::Fresh || served.cost_centavos > 0 {
+        return None;
+    }
+    match served.from {
+        ServedFrom::Memory => Some(AvoidedBy::Memory),
+        ServedFrom::Redis => Some(AvoidedBy::Redis),
+        ServedFrom::Database => Some(AvoidedBy::Database),
+        ServedFrom::Api if served.collapsed => Some(AvoidedBy::Coalesced),
+        ServedFrom::Api => Some(AvoidedBy::Confirmed),
+        ServedFrom::DatabaseFallback => None,
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::identity::RequestId;
 use super::problem::Problem;
 
+pub mod admin;
 pub mod detailed;
 pub mod health;
 pub mod lookup;
@@ -35,6 +36,7 @@ pub fn mount(config: &mut ServiceConfig) {
         .service(read("/metrics", web::to(metrics::page)))
         .service(read("/problems", web::to(problems::list)))
         .service(read("/problems/{slug}", web::to(problems::page)))
+        .configure(admin::mount)
         .default_service(web::to(unknown_page));
 }
 

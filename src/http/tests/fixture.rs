@@ -23,16 +23,23 @@ use crate::domain::entry::Entry;
 use crate::domain::sample;
 use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
+use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
-use crate::http::state::{Health, HttpSettings, HttpState, Lookups, Readiness, Report, TierLine};
+use crate::http::state::{
+    Books, BooksAway, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
+};
+use crate::ledger::report::{Days, LedgerReport};
 use crate::telemetry::Metrics;
 
 /// The process that the fake holds, and its two reads.
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
 pub(crate) const DETAILED: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/detailed";
 pub(crate) const SUMMARY: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/summary";
+
+/// What opens the admin pages.
+pub(crate) const ADMIN_TOKEN: &str = "the-token-of-the-tests";
 
 /// When the sample was fetched; it is fresh for a day.
 pub(crate) fn fetched_at() -> DateTime<Utc> {
@@ -107,6 +114,15 @@ impl Readiness for Standing {
     }
 }
 
+/// Books that nobody can read.
+struct Shut;
+
+impl Books for Shut {
+    fn report(&self, _: Days) -> BoxFuture<'_, Result<LedgerReport, BooksAway>> {
+        std::future::ready(Err(BooksAway)).boxed()
+    }
+}
+
 impl House {
     /// A house whose chain answers so.
     pub(crate) fn answering(answer: impl Fn(&Lookup) -> Result<Served, LookupError> + Send + Sync + 'static) -> Self {
@@ -137,8 +153,12 @@ impl House {
     fn build(answer: Box<Answer>, near: Option<Served>, ready: bool, settings: HttpSettings) -> Self {
         let asked = Arc::<Mutex<Vec<Lookup>>>::default();
         let state = HttpState::new(
-            Arc::new(Fake { answer, near, asked: Arc::clone(&asked) }),
-            Arc::new(Standing(ready)),
+            Services {
+                lookups: Arc::new(Fake { answer, near, asked: Arc::clone(&asked) }),
+                readiness: Arc::new(Standing(ready)),
+                books: Arc::new(Shut),
+                door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
+            },
             Metrics::new(),
             Arc::new(Stopped),
             SystemRandom::shared(),

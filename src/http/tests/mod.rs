@@ -2,7 +2,9 @@
 
 pub(super) mod fixture;
 
+mod admin;
 mod answers;
+mod avoided;
 mod encoding;
 mod refusals;
 mod shortcut;

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 
+use super::admin::Open;
 use super::fixture::{DETAILED, House, SUMMARY, served};
+use crate::ambient::SystemRandom;
+use crate::http::admin::AdminDoor;
 use crate::http::server::{ConnectionSettings, serve};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,6 +109,26 @@ fn one_connection_serves_get_head_and_304() {
     let (status, _, body) = client.ask(&format!("GET {DETAILED} HTTP/1.1\r\nif-none-match: *"));
     assert_eq!((status, body.len()), (304, 0));
     assert_eq!(client.ask("GET /health/live HTTP/1.1").0, 200);
+}
+
+#[test]
+fn the_admin_door_knows_who_is_at_the_other_end() {
+    let mut house = House::serving(served());
+    let (door, token) = AdminDoor::with_new_token(&SystemRandom);
+    house.state.door = std::sync::Arc::new(door);
+    house.state.books = std::sync::Arc::new(Open::default());
+    let running = Running::start(&house);
+    let mut client = running.connect();
+    let right = format!("GET /api/v1/admin/ledger HTTP/1.1\r\nauthorization: Bearer {}", token.expose_secret());
+    let (status, _, body) = client.ask(&right);
+    assert_eq!(
+        (status, &serde_json::from_slice::<serde_json::Value>(&body).unwrap()["currency"]),
+        (200, &"BRL".into())
+    );
+    assert_eq!(client.ask(&format!("{right}\r\nx-forwarded-for: 127.0.0.1")).0, 403);
+    assert_eq!(client.ask(&format!("{right}0")).0, 401);
+    assert_eq!(client.ask("GET /api/v1/admin/ledger HTTP/1.1").0, 401);
+    assert_eq!(client.ask(&format!("HEAD{}", right.trim_start_matches("GET"))).0, 200);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The program as a user runs it.
 
+mod admin;
 mod commands;
 #[cfg(feature = "embedded")]
 mod demo;

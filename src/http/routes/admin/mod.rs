@@ -1,0 +1,19 @@
+//! What only whoever runs the service may see, all behind one [`door`].
+
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+
+use super::{read, unknown_page};
+use crate::http::admin::door;
+
+pub mod ledger;
+
+/// Adds the admin pages. The door stands before the list of them.
+pub(super) fn mount(config: &mut ServiceConfig) {
+    config.service(
+        web::scope("/api/v1/admin")
+            .wrap(from_fn(door))
+            .service(read("/ledger", web::to(ledger::page)))
+            .default_service(web::to(unknown_page)),
+    );
+}
