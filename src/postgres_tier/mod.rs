@@ -5,6 +5,7 @@ pub mod connect;
 #[cfg_attr(not(feature = "embedded"), path = "embedded_absent.rs")]
 pub mod embedded;
 mod handlers;
+pub mod ledger;
 pub mod messages;
 pub mod migrations;
 mod models;

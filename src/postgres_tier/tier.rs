@@ -160,7 +160,12 @@ impl Tier {
         Ok(())
     }
 
-    async fn operate<T>(
+    pub(super) fn settings(&self) -> &PostgresSettings {
+        &self.settings
+    }
+
+    /// Asks the server, at once refused while it is away. `work` must bear being done twice.
+    pub(super) async fn operate<T>(
         &self,
         within: Duration,
         work: impl AsyncFn(&mut AsyncPgConnection) -> Result<T, QueryError>,

@@ -7,10 +7,12 @@
 )]
 
 mod absence;
+mod budget;
 mod cleaning;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod journal;
+mod ledger;
 mod movements;
 mod outage;
 mod rights;
