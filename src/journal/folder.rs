@@ -41,7 +41,7 @@ impl Folder {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&unfinished, self.file(cnj))?;
-        self.sync()
+        sync_folder(&self.path)
     }
 
     pub(super) fn read(&self, cnj: Cnj) -> io::Result<Option<Vec<u8>>> {
@@ -70,19 +70,14 @@ impl Folder {
     fn file(&self, cnj: Cnj) -> PathBuf {
         self.path.join(name(cnj))
     }
-
-    /// A rename is on the disk only when its folder is; Windows has no such notion and refuses to open a folder.
-    fn sync(&self) -> io::Result<()> {
-        if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
-    }
 }
 
 fn name(cnj: Cnj) -> String {
     format!("{}.{EXTENSION}", cnj.digits())
 }
 
-// Answers may be under secrecy of justice: nobody else on the machine reads them.
-fn private_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder that nobody else on the machine can look into: answers may be under secrecy of justice.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -90,10 +85,20 @@ fn private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+/// How a file is opened for writing; if that makes it, nobody else on the machine can read it.
+pub(crate) fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options
+}
+
+/// A rename is on the disk only when its folder is; Windows has no such notion and refuses to open a folder.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    private_options().create(true).truncate(true).open(path)
 }

@@ -6,7 +6,7 @@
 //!
 //! The disk blocks, so the work is done on a thread where blocking is allowed; a runtime must be there to provide it.
 
-mod folder;
+pub(crate) mod folder;
 
 use std::collections::BTreeSet;
 use std::io;

@@ -262,6 +262,19 @@ pub struct Call {
     pub took_ms: u64,
 }
 
+impl Call {
+    /// A request whose end nobody will see: its process died, or whoever waited for it did. It may have been charged, so it is
+    /// counted at the price expected of it. How long it took is not known and stays 0.
+    #[must_use]
+    pub const fn interrupted(sent: Sent) -> Self {
+        let cost = match sent.expected_centavos {
+            0 => Cost::NOTHING,
+            expected => Cost::Presumed(expected),
+        };
+        Self { sent, outcome: CallOutcome::Interrupted, status: None, cost, took_ms: 0 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
