@@ -2,11 +2,13 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`: one concern each, with the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `supervision`: one concern each, with the reason for
+//!   every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
 pub mod coordinator;
+pub mod datajud;
 pub mod fetcher;
 pub mod postgres;
 pub mod reader;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use self::coordinator::{CoordinatorSettings, Patience};
+use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
 use self::reader::{Mistakes, Reader};
 use self::redis::RedisSettings;
@@ -44,6 +47,8 @@ pub struct Settings {
     pub redis: Option<RedisSettings>,
     /// The vendor.
     pub fetcher: FetcherSettings,
+    /// The second, free vendor.
+    pub datajud: DatajudSettings,
     /// The chain.
     pub coordinator: CoordinatorSettings,
     /// The actor tree.
@@ -68,6 +73,7 @@ impl Settings {
             supervision: SupervisionSettings::default(),
             redis: read_redis(&mut reader),
             fetcher: read_fetcher(&mut reader),
+            datajud: DatajudSettings::read(&mut reader),
             without_effect: reserved::check(&mut reader),
         };
         reader.finish(settings)

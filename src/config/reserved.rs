@@ -7,8 +7,6 @@ use super::reader::Reader;
 
 /// Checks them and returns the names of those that are set.
 pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
-    reader.number("DATAJUD_REQUESTS_PER_MINUTE", 120, (1, 100_000));
-    reader.base_url("DATAJUD_BASE_URL", "https://api-publica.datajud.cnj.jus.br");
     reader.retention("JUSCACHE_RETENTION", Duration::from_secs(7 * 24 * 3600));
     reader.timeout("JUSCACHE_SYNC_INTERVAL", Duration::from_secs(1800));
     reader.number("JUSCACHE_SYNC_BATCH", 10, (1, 1000));
@@ -17,10 +15,7 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_BUDGET_DAY", 0, (0, u32::MAX));
     reader.number("JUSCACHE_BUDGET_MONTH", 0, (0, u32::MAX));
     reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
-    const NAMES: [&str; 12] = [
-        "DATAJUD_API_KEY",
-        "DATAJUD_BASE_URL",
-        "DATAJUD_REQUESTS_PER_MINUTE",
+    const NAMES: [&str; 9] = [
         "ESCAVADOR_CALLBACK_TOKEN",
         "JUSCACHE_BUDGET_DAY",
         "JUSCACHE_BUDGET_MONTH",

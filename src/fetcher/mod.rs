@@ -14,14 +14,19 @@
 
 pub mod account;
 pub mod actor;
+pub mod choice;
+mod complement;
+pub mod datajud;
 pub mod escavador;
 mod handlers;
 pub mod limiter;
 pub mod messages;
 pub mod prices;
 pub mod provider;
+pub mod providers;
 pub mod standing;
 mod tls;
+pub mod transport;
 pub mod update_messages;
 
 pub use actor::Fetcher;
