@@ -12,7 +12,7 @@ use juscache::ledger::report::{Avoided, BudgetLine, Days, LedgerReport, Sum};
 use juscache::postgres_tier::PostgresTier;
 use juscache::postgres_tier::ledger::messages::{
     AccountBooks, AddAvoided, BalanceBase, Caps, CloseAccount, ReadAccount, ReadBudget, ReadLedger, ReadPrices,
-    Reserve, Reserved, StoreCalls,
+    Reserve, StoreCalls,
 };
 use juscache::postgres_tier::messages::PostgresError;
 use tokio_postgres::NoTls;
@@ -202,8 +202,9 @@ async fn a_batch_that_is_repeated_is_booked_once() {
     let reservation = Id::new(99);
     let reserve = Reserve { node: NODE, id: reservation, centavos: 100, caps: Caps::default() };
     books.tier.ask(reserve).await;
-    // More than one batch, one row twice in it.
+    // More than one batch; one row twice in the same batch, and once more in the next.
     let mut calls: Vec<Call> = (1..=1_500).map(|n| call(n, now, 2)).collect();
+    calls.insert(0, call(1, now, 2));
     calls.push(call(1, now, 2));
     calls.push(drawing(call(2_000, now, 3), reservation, 10));
     for node in [NODE, NODE, OTHER] {
@@ -486,6 +487,7 @@ async fn another_role_sees_and_changes_nothing() {
 async fn the_embedded_database_keeps_the_same_books() {
     use juscache::config::postgres::PostgresSettings;
     use juscache::postgres_tier::embedded::Embedded;
+    use juscache::postgres_tier::ledger::messages::Reserved;
     use juscache::postgres_tier::migrations;
 
     let folder = tempfile::tempdir().unwrap();
