@@ -4,6 +4,7 @@ mod books;
 mod database;
 mod readiness;
 mod tree;
+mod vendors;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,19 +18,21 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use self::books::NoBooks;
 use self::database::Database;
 use self::readiness::Standing;
 use self::tree::Tree;
+use self::vendors::Vendors;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
 use crate::http::state::{HttpSettings, HttpState, Lookups, Services};
 use crate::journal::{self, Journal};
+use crate::ledger::{self, Ledger};
 use crate::resilience::Deadline;
 use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
@@ -49,6 +52,7 @@ pub struct App {
     server: ServerHandle,
     server_ended: oneshot::Receiver<io::Result<()>>,
     supervisor: Supervisor,
+    vendors: Vendors,
     coordinators: Coordinators,
     database: Database,
     clock: SharedClock,
@@ -104,11 +108,14 @@ impl App {
             .map_err(|source| StartError::Listen { address: settings.server.listen, source })?;
         let (address, listener) = listener;
         let unusable = |source| StartError::DataFolder { folder: settings.data_dir.display().to_string(), source };
-        let journal = Journal::open(&journal::folder_in(&settings.data_dir)).map_err(unusable)?;
+        let journal = Journal::open(&journal::folder_in(&settings.data_dir)).map_err(&unusable)?;
+        let ledger = Ledger::open(&ledger::folder_in(&settings.data_dir), &random, ledger::DEFAULT_CAPACITY)
+            .map_err(&unusable)?;
 
         let metrics = Metrics::new();
         let database = Database::open(&settings).await?;
-        let tree = Tree::grow(&settings, &database, &journal, &clock, &random, &metrics).map_err(StartError::Thread)?;
+        let tree = Tree::grow(&settings, &database, &journal, &ledger, &clock, &random, &metrics)
+            .map_err(StartError::Thread)?;
         if database.is_migrated() {
             // So that the first lookups find what is stored; a database that was away just now is not waited for again.
             let _ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
@@ -124,10 +131,11 @@ impl App {
                 (door, Some(token))
             }
         };
+        let Tree { supervisor, coordinators, vendors, books, .. } = tree;
         let services = Services {
-            lookups: Arc::new(tree.coordinators.clone()),
+            lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
-            books: Arc::new(NoBooks),
+            books: Arc::new(books),
             door: Arc::new(door),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
@@ -139,13 +147,13 @@ impl App {
             // Nobody listens any more when the service was stopped on purpose.
             let _unheard = ended.send(running.await);
         });
-        let Tree { supervisor, coordinators, .. } = tree;
         Ok(Self {
             address,
             http: state,
             server,
             server_ended,
             supervisor,
+            vendors,
             coordinators,
             database,
             clock,
@@ -182,7 +190,7 @@ impl App {
     pub async fn learn(&self, numbers: &[String]) {
         let deadline = Deadline::after(self.clock.monotonic(), self.lookup_limit);
         let lookups = numbers.iter().filter_map(|number| Cnj::parse(number).ok()).map(|cnj| async move {
-            let lookup = Lookup { cnj, demand: Demand::default(), deadline };
+            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline };
             if let Err(error) = self.coordinators.lookup(lookup).await {
                 tracing::warn!(%cnj, %error, "not learned");
             }
@@ -213,6 +221,7 @@ impl App {
             self.http.close();
             stopped.await;
         }
+        self.vendors.close().await;
         self.supervisor.shutdown().await;
         self.database.close().await;
     }

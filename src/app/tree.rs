@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::books::PostgresBooks;
 use super::database::Database;
+use super::vendors::{Ground, Vendors};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
@@ -13,8 +15,8 @@ use crate::coordinator::actor::Coordinator;
 use crate::coordinator::near::NearCopies;
 use crate::coordinator::tiers::Tiers;
 use crate::fetcher::Fetcher;
-use crate::fetcher::limiter::Pace;
 use crate::journal::Journal;
+use crate::ledger::Ledger;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
@@ -31,6 +33,8 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) postgres_status: PostgresStatus,
+    pub(super) vendors: Vendors,
+    pub(super) books: PostgresBooks,
 }
 
 impl Tree {
@@ -39,6 +43,7 @@ impl Tree {
         settings: &Settings,
         database: &Database,
         journal: &Journal,
+        ledger: &Ledger,
         clock: &SharedClock,
         random: &SharedRandom,
         metrics: &Metrics,
@@ -59,25 +64,16 @@ impl Tree {
                     .expect("a pool can be made")
             }))
         };
-        let redis = settings.redis.clone().filter(|_| !settings.coordinator.redis_ttl.is_zero()).map(|settings| {
+        // Also when no copies are kept there: the nodes share their pace through it.
+        let redis = settings.redis.clone().map(|settings| {
             let metrics = metrics.clone();
             supervisor.child(tier(patience, "redis", move || RedisTier::new(settings.clone(), metrics.clone())))
         });
-        let fetcher = {
-            let settings = settings.fetcher.clone();
-            let (clock, random, metrics) = (Arc::clone(clock), Arc::clone(random), metrics.clone());
-            // Outlives the fetcher's generations: a restart is no way around the vendor's limit.
-            let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
-            supervisor.child(tier(patience, "fetcher", move || {
-                Fetcher::paced(
-                    Arc::clone(&pace),
-                    settings.clone(),
-                    Arc::clone(&clock),
-                    Arc::clone(&random),
-                    metrics.clone(),
-                )
-            }))
-        };
+        let ground = Ground { settings, ledger, postgres: &postgres, redis: redis.as_ref(), clock, random, metrics };
+        let vendors = Vendors::open(&ground);
+        let parts = vendors.parts(&ground);
+        let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
+        let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -104,7 +100,7 @@ impl Tree {
             })
         });
         let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
-        Ok(Self { supervisor, coordinators, postgres_status })
+        Ok(Self { supervisor, coordinators, postgres_status, vendors, books })
     }
 }
 

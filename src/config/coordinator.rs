@@ -25,6 +25,9 @@ pub struct CoordinatorSettings {
     pub db_ttl: Duration,
     /// How long "no such process" is believed; zero forgets at once.
     pub absent_ttl: Duration,
+    /// How long a poorer provider's copy counts as fresh while a richer one is configured: soon enough that the richer one is asked again
+    /// within the hour after its outage.
+    pub stand_in_ttl: Duration,
     /// How long readers wait for the vendor.
     pub patience: Patience,
     /// How long a fetch may go on after its readers have gone: what is paid for is worth waiting for.
@@ -51,6 +54,7 @@ impl Default for CoordinatorSettings {
             redis_ttl: Duration::from_secs(3600),
             db_ttl: Duration::from_secs(24 * 3600),
             absent_ttl: Duration::from_secs(3600),
+            stand_in_ttl: Duration::from_secs(3600),
             patience: Patience { soft: Duration::from_secs(2), hard: Duration::from_secs(30) },
             fetch_limit: Duration::from_secs(120),
             redis_patience: Duration::from_millis(150),

@@ -1,8 +1,13 @@
-//! `ESCAVADOR_API_KEY`, `ESCAVADOR_BASE_URL`, `ESCAVADOR_REQUESTS_PER_MINUTE`, and the bounds around the vendor.
+//! `ESCAVADOR_API_KEY`, `ESCAVADOR_BASE_URL`, `ESCAVADOR_REQUESTS_PER_MINUTE`, `ESCAVADOR_PRICE_…`, `ESCAVADOR_BALANCE_AFTER`, and the
+//! bounds around the vendor.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+use super::reader::Reader;
+use crate::fetcher::prices::PriceList;
+use crate::fetcher::standing::StandingSettings;
 
 /// How the vendor is asked.
 #[derive(Debug, Clone)]
@@ -27,8 +32,15 @@ pub struct FetcherSettings {
     pub max_pages: u32,
     /// Bytes of one answer: beyond it a body counts as unreadable.
     pub max_body: usize,
-    /// Requests in flight at once.
+    /// Requests in flight at once, while the vendor is quick; fewer when it is slow.
     pub max_in_flight: usize,
+    /// What requests cost until the vendor says otherwise.
+    pub prices: PriceList,
+    /// When asking stops after failures, and for how long.
+    pub standing: StandingSettings,
+    /// After this long without a request, if some of the ledger is not known for certain, the vendor's balance is looked at (free) and the
+    /// ledger is put right by it; zero never looks.
+    pub balance_after: Duration,
 }
 
 impl Default for FetcherSettings {
@@ -45,6 +57,43 @@ impl Default for FetcherSettings {
             max_pages: 100,
             max_body: 32 * 1024 * 1024,
             max_in_flight: 64,
+            prices: PriceList::default(),
+            standing: StandingSettings::default(),
+            balance_after: Duration::from_secs(10),
         }
+    }
+}
+
+impl FetcherSettings {
+    /// Reads the variables.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            api_key: reader.text("ESCAVADOR_API_KEY").map(SecretString::from),
+            base_url: reader.base_url("ESCAVADOR_BASE_URL", &default.base_url),
+            requests_per_minute: reader.number(
+                "ESCAVADOR_REQUESTS_PER_MINUTE",
+                default.requests_per_minute,
+                (1, 1_000_000),
+            ),
+            prices: read_prices(reader, &default.prices),
+            balance_after: reader.duration("ESCAVADOR_BALANCE_AFTER", default.balance_after),
+            ..default
+        }
+    }
+}
+
+/// In centavos. Published prices differ by a factor of sixty, so what is configured here is corrected by what answers say.
+fn read_prices(reader: &mut Reader<'_>, default: &PriceList) -> PriceList {
+    let mut price = |variable, default: u64| {
+        let default = u32::try_from(default).unwrap_or(u32::MAX);
+        u64::from(reader.number(variable, default, (0, 1_000_000)))
+    };
+    PriceList {
+        cover: price("ESCAVADOR_PRICE_COVER", default.cover),
+        movements: price("ESCAVADOR_PRICE_MOVEMENTS", default.movements),
+        movements_next: price("ESCAVADOR_PRICE_MOVEMENTS_NEXT", default.movements_next),
+        status: price("ESCAVADOR_PRICE_STATUS", default.status),
+        update_request: price("ESCAVADOR_PRICE_UPDATE_REQUEST", default.update_request),
     }
 }

@@ -2,11 +2,12 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `supervision`: one concern each, with the reason for
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`: one concern each, with the reason for
 //!   every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
+pub mod budget;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
@@ -31,6 +32,7 @@ use self::redis::RedisSettings;
 use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
+use crate::postgres_tier::ledger::messages::Caps;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -49,6 +51,8 @@ pub struct Settings {
     pub fetcher: FetcherSettings,
     /// The second, free vendor.
     pub datajud: DatajudSettings,
+    /// What may be spent.
+    pub caps: Caps,
     /// The chain.
     pub coordinator: CoordinatorSettings,
     /// The actor tree.
@@ -72,7 +76,8 @@ impl Settings {
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             redis: read_redis(&mut reader),
-            fetcher: read_fetcher(&mut reader),
+            fetcher: FetcherSettings::read(&mut reader),
+            caps: budget::read(&mut reader),
             datajud: DatajudSettings::read(&mut reader),
             without_effect: reserved::check(&mut reader),
         };
@@ -117,20 +122,6 @@ fn read_redis(reader: &mut Reader<'_>) -> Option<RedisSettings> {
         reader.refuse("REDIS_URL", what);
     }
     Some(settings)
-}
-
-fn read_fetcher(reader: &mut Reader<'_>) -> FetcherSettings {
-    let default = FetcherSettings::default();
-    FetcherSettings {
-        api_key: reader.text("ESCAVADOR_API_KEY").map(SecretString::from),
-        base_url: reader.base_url("ESCAVADOR_BASE_URL", &default.base_url),
-        requests_per_minute: reader.number(
-            "ESCAVADOR_REQUESTS_PER_MINUTE",
-            default.requests_per_minute,
-            (1, 1_000_000),
-        ),
-        ..default
-    }
 }
 
 /// How long a whole lookup may take at the most: every tier's patience in turn, then the vendor's.

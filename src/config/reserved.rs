@@ -12,13 +12,9 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_SYNC_BATCH", 10, (1, 1000));
     reader.number("JUSCACHE_SYNC_DAILY_LIMIT", 200, (0, 1_000_000));
     reader.duration("JUSCACHE_SYNC_WINDOW", Duration::from_secs(7200));
-    reader.number("JUSCACHE_BUDGET_DAY", 0, (0, u32::MAX));
-    reader.number("JUSCACHE_BUDGET_MONTH", 0, (0, u32::MAX));
     reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 7] = [
         "ESCAVADOR_CALLBACK_TOKEN",
-        "JUSCACHE_BUDGET_DAY",
-        "JUSCACHE_BUDGET_MONTH",
         "JUSCACHE_RETENTION",
         "JUSCACHE_SYNC_BATCH",
         "JUSCACHE_SYNC_DAILY_LIMIT",

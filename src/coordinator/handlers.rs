@@ -13,6 +13,7 @@ use super::messages::{Board, Demand, Lookup, LookupError, Reach, Served};
 use super::plan::Want;
 use super::reader::{Decision, Progress, RECOVERY_RETRY, Reader, decide};
 use super::shard::{OpenFlight, Shard};
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::resilience::Deadline;
 use crate::supervision::spawn::detach_to_finish;
@@ -24,13 +25,13 @@ impl Handler<Board> for Coordinator {
     type Result = Response<Result<Served, LookupError>>;
 
     fn handle(&mut self, board: Board, _: &mut Self::Context) -> Self::Result {
-        let Lookup { cnj, demand, deadline } = board.lookup;
+        let Lookup { cnj, demand, caller, deadline } = board.lookup;
         let (now, wall) = (self.shard.clock.monotonic(), self.shard.clock.now());
         // Looked at once more: the flight that this reader missed may have landed while the message was under way.
         if let Some(answer) = self.shard.near.answer(&cnj, &demand, now, wall) {
             return Response::reply(answer);
         }
-        match self.board(cnj, demand, Want::of(&demand, wall), now) {
+        match self.board(cnj, demand, (Want::of(&demand, wall), caller), now) {
             Ok(seat) => Response::fut(seat.wait(deadline, board.present)),
             Err(error) => Response::reply(Err(error)),
         }
@@ -39,7 +40,13 @@ impl Handler<Board> for Coordinator {
 
 impl Coordinator {
     /// Joins the flight for a process, or opens one.
-    fn board(&self, cnj: Cnj, demand: Demand, want: Want, since: Instant) -> Result<Seat, LookupError> {
+    fn board(
+        &self,
+        cnj: Cnj,
+        demand: Demand,
+        (want, caller): (Want, Caller),
+        since: Instant,
+    ) -> Result<Seat, LookupError> {
         let shard = Rc::clone(&self.shard);
         let running = shard.flights.borrow().get(&cnj).cloned();
         let collapsed = running.is_some();
@@ -51,10 +58,14 @@ impl Coordinator {
                 let mut flight = open.flight.borrow_mut();
                 flight.want = flight.want.and(want.of_flight());
                 drop(flight);
+                if caller != Caller::Service {
+                    // Somebody waits now: what was nobody's hurry becomes theirs.
+                    open.caller.set(caller);
+                }
                 open
             }
             None => {
-                let open = Rc::new(OpenFlight::new(cnj, want.of_flight()));
+                let open = Rc::new(OpenFlight::new(cnj, want.of_flight(), caller));
                 shard.flights.borrow_mut().insert(cnj, Rc::clone(&open));
                 let (shard, flying) = (Rc::clone(&shard), Rc::clone(&open));
                 let near = shard.near.held(&cnj);

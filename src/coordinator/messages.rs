@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::trail::Trail;
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::served::{Freshness, ServedFrom};
@@ -21,6 +22,8 @@ pub struct Lookup {
     pub cnj: Cnj,
     /// What the reader accepts.
     pub demand: Demand,
+    /// Who it is, should it cost something.
+    pub caller: Caller,
     /// When the reader stops waiting.
     pub deadline: Deadline,
 }

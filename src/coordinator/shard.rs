@@ -16,8 +16,9 @@ use super::tiers::{Desk, Tiers};
 use super::trail::Trail;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
-use crate::domain::codec::{Envelope, Header, Kind};
+use crate::domain::codec::{CodecError, Envelope, Header, Kind};
 use crate::domain::entry::Entry;
 use crate::domain::render;
 use crate::domain::snapshot::{Provider, Snapshot};
@@ -41,16 +42,19 @@ pub(super) struct OpenFlight {
     pub(super) readers: Cell<usize>,
     /// Some reader already answers for the cost.
     pub(super) has_payer: Cell<bool>,
+    /// On whose behalf the vendor is asked.
+    pub(super) caller: Cell<Caller>,
     cost_centavos: Cell<u64>,
 }
 
 impl OpenFlight {
-    pub(super) fn new(cnj: Cnj, want: Want) -> Self {
+    pub(super) fn new(cnj: Cnj, want: Want, caller: Caller) -> Self {
         Self {
             flight: RefCell::new(Flight::new(cnj, want)),
             progress: watch::Sender::new(Progress::Searching),
             readers: Cell::new(0),
             has_payer: Cell::new(false),
+            caller: Cell::new(caller),
             cost_centavos: Cell::new(0),
         }
     }
@@ -137,11 +141,12 @@ impl Shard {
                 let (hand, trail) = open.in_hand();
                 open.progress.send_replace(Progress::Asking { hand, since: began, trail });
                 let (held, insist) = open.flight.borrow().for_the_vendor();
-                let answer = self.desk.ask_vendor(cnj, held, insist).await;
-                Some(self.weigh(open, answer, took()).await)
+                let answer = self.desk.ask_vendor(cnj, open.caller.get(), held.clone(), insist).await;
+                Some(self.weigh(open, held, answer, took()).await)
             }
             Intent::StoreEverywhere(entry) => {
-                let fresh_until = later(entry.header().version.fetched_at, self.settings.db_ttl);
+                let header = entry.header();
+                let fresh_until = header.fresh_until.min(later(header.version.fetched_at, self.settings.db_ttl));
                 self.desk.store(cnj, &entry, fresh_until).await;
                 self.fill(cnj, entry, true).await;
                 Some(Event::Written)
@@ -165,40 +170,61 @@ impl Shard {
         }
     }
 
-    /// Turns the vendor's answer into what the plan understands.
-    async fn weigh(&self, open: &OpenFlight, answer: Result<Fetched, FetchError>, took: Duration) -> Event {
+    /// Turns the vendor's answer into what the plan understands. `held`: the copy that the vendor was told of.
+    async fn weigh(
+        &self,
+        open: &OpenFlight,
+        held: Option<Arc<Entry>>,
+        answer: Result<Fetched, FetchError>,
+        took: Duration,
+    ) -> Event {
         let known = open.flight.borrow().newest_known();
         let cost = answer.as_ref().map_or_else(|error| error.cost_centavos, |fetched| fetched.cost_centavos);
         open.cost_centavos.set(cost);
-        match answer.map(|fetched| fetched.answer) {
-            Ok(Answer::Found(snapshot)) => match self.entry(*snapshot, known).await {
-                Ok(entry) => Event::Bought(Arc::new(entry), took),
-                Err(error) => Event::NotBought(error, took),
-            },
-            Ok(Answer::Current { .. }) => {
-                Event::NotBought(FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }, took)
-            }
-            Ok(Answer::Unknown) => {
+        let (answer, stand_in) = match answer {
+            Ok(fetched) => (fetched.answer, fetched.stand_in),
+            Err(error) => return Event::NotBought(error, took),
+        };
+        let entry = match (answer, held) {
+            (Answer::Unknown, _) => {
                 let now = self.clock.now();
                 let version = Version::new(None, now).after(known);
-                Event::Unknown { version, until: later(now, self.settings.absent_ttl), took }
+                return Event::Unknown { version, until: later(now, self.settings.absent_ttl), took };
             }
-            Err(error) => Event::NotBought(error, took),
+            (Answer::Found(snapshot), _) => self.bought(*snapshot, known, stand_in).await,
+            (Answer::Current { verified_at }, Some(held)) => self.confirmed(&held, verified_at, known).await,
+            (Answer::Current { .. }, None) => Err("the vendor confirmed a copy that it was not told of".to_owned()),
+        };
+        match entry {
+            Ok(entry) => Event::Bought(Arc::new(entry), took),
+            Err(error) => {
+                tracing::error!(error, "the vendor's answer cannot be kept");
+                Event::NotBought(FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }, took)
+            }
         }
     }
 
     /// Makes a copy of what was bought: classified, rendered and compressed beside the arbiter, because a large process takes
     /// longer than a shard may be silent.
-    async fn entry(&self, mut snapshot: Snapshot, known: Option<Version>) -> Result<Entry, FetchError> {
+    async fn bought(&self, mut snapshot: Snapshot, known: Option<Version>, stand_in: bool) -> Result<Entry, String> {
         snapshot.version = snapshot.version.after(known);
-        let fresh_until = later(snapshot.version.fetched_at, self.settings.fresh_for());
-        let made = tokio::task::spawn_blocking(move || Entry::new(snapshot, fresh_until)).await;
-        made.map_err(|panic| panic.to_string()).and_then(|entry| entry.map_err(|error| error.to_string())).map_err(
-            |error| {
-                tracing::error!(error, "a paid answer does not fit into an envelope");
-                FetchError { failure: Failure::Unreadable, retry_after: None, cost_centavos: 0 }
-            },
-        )
+        let fresh_for = self.settings.fresh_for();
+        let fresh_for = if stand_in { fresh_for.min(self.settings.stand_in_ttl) } else { fresh_for };
+        let fresh_until = later(snapshot.version.fetched_at, fresh_for);
+        beside(move || Entry::new(snapshot, fresh_until)).await
+    }
+
+    /// The copy in hand, as of now: the vendor has nothing newer.
+    async fn confirmed(
+        &self,
+        held: &Entry,
+        verified_at: DateTime<Utc>,
+        known: Option<Version>,
+    ) -> Result<Entry, String> {
+        let version = Version::new(Some(verified_at), self.clock.now()).after(known);
+        let envelope = held.envelope().clone();
+        let fresh_until = later(version.fetched_at, self.settings.fresh_for());
+        beside(move || Entry::open(envelope.stamped(version, fresh_until))).await
     }
 
     /// Near first: whoever comes while Redis is being written needs no flight any more.
@@ -238,4 +264,10 @@ impl Shard {
         let cost_centavos = open.cost_centavos.get();
         open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos });
     }
+}
+
+/// Does what takes longer than a shard may be silent.
+async fn beside(make: impl FnOnce() -> Result<Entry, CodecError> + Send + 'static) -> Result<Entry, String> {
+    let made = tokio::task::spawn_blocking(make).await;
+    made.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())
 }

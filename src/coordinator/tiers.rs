@@ -11,7 +11,7 @@ use super::plan::Said;
 use super::trail::Tier;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
-use crate::domain::caller::{Caller, Lane};
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::domain::codec::{CodecError, Envelope, Kind};
 use crate::domain::entry::Entry;
@@ -117,12 +117,12 @@ impl Desk {
     pub(super) async fn ask_vendor(
         &self,
         cnj: Cnj,
+        caller: Caller,
         held: Option<Arc<Entry>>,
         insist: bool,
     ) -> Result<Fetched, FetchError> {
         let limit = self.settings.fetch_limit.max(self.settings.patience.hard);
-        let (lane, caller, deadline) = (Lane::Interactive, Caller::Anonymous, self.within(limit));
-        let fetch = Fetch { cnj, lane, caller, held, insist, deadline };
+        let fetch = Fetch { cnj, lane: caller.lane(), caller, held, insist, deadline: self.within(limit) };
         // A little longer than the fetch itself: what arrives in its last moment is paid for.
         let answer = self.tiers.fetcher.ask(fetch, self.within(limit + HAND_OVER)).await;
         answer.unwrap_or_else(|error| {

@@ -43,4 +43,13 @@ impl Caller {
             Self::Service => "service",
         }
     }
+
+    /// In which lane its requests go: nobody waits for what the service does by itself.
+    #[must_use]
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Anonymous => Lane::Interactive,
+            Self::Service => Lane::Background,
+        }
+    }
 }

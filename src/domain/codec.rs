@@ -227,12 +227,21 @@ impl Envelope {
     /// The same copy with another freshness: only the header is written again.
     #[must_use]
     pub fn with_fresh_until(&self, fresh_until: DateTime<Utc>) -> Self {
+        self.stamped(self.header.version, fresh_until)
+    }
+
+    /// The same content as of another moment: the vendor said that it is still what it would sell. Only the header is written again.
+    #[must_use]
+    pub fn stamped(&self, version: Version, fresh_until: DateTime<Utc>) -> Self {
         let mut bytes = BytesMut::from(self.bytes.as_ref());
-        if let Some(field) = bytes.get_mut(24..32) {
-            field.copy_from_slice(&sortable(fresh_until).to_be_bytes());
+        let clocks = [version.verified_at.map_or(0, sortable), sortable(version.fetched_at), sortable(fresh_until)];
+        for (at, clock) in [8, 16, 24].into_iter().zip(clocks) {
+            if let Some(field) = bytes.get_mut(at..at + 8) {
+                field.copy_from_slice(&clock.to_be_bytes());
+            }
         }
         seal(&mut bytes);
-        Self { header: Header { fresh_until, ..self.header }, bytes: bytes.freeze(), ..*self }
+        Self { header: Header { version, fresh_until, ..self.header }, bytes: bytes.freeze(), ..*self }
     }
 
     /// The default answer up to its freshness fields.
@@ -251,7 +260,9 @@ impl Envelope {
     pub fn snapshot(&self) -> Result<Snapshot, CodecError> {
         let frame = self.bytes.get(HEADER + self.head_packed..).ok_or(CodecError::NotAnEnvelope)?;
         let json = decompress(frame, self.snapshot_len)?;
-        serde_json::from_slice(&json).map_err(|_| CodecError::Undecodable)
+        let snapshot: Snapshot = serde_json::from_slice(&json).map_err(|_| CodecError::Undecodable)?;
+        // The header's clocks are the ones that are stamped anew.
+        Ok(Snapshot { version: self.header.version, ..snapshot })
     }
 
     /// What keeping this copy in memory costs, in bytes, once its parts are unpacked.

@@ -100,3 +100,17 @@ fn envelopes_once_written_decode_for_ever() {
     assert_eq!(envelope.snapshot().unwrap(), process(30, 5));
     assert!(Entry::open(envelope).is_ok());
 }
+
+/// A copy that the vendor confirmed is newer than the one that was fetched, in its header and in what is decoded from it.
+#[test]
+fn a_confirmed_copy_keeps_its_content_and_gets_new_clocks() {
+    let envelope = envelope();
+    let version = Version::new(Some(instant(5)), instant(9));
+    let stamped = envelope.stamped(version, instant(20));
+    let opened = Envelope::open(stamped.bytes().clone()).unwrap();
+    assert_eq!((opened.header.version, opened.header.fresh_until), (version, instant(20)));
+    assert_eq!(opened.head().unwrap(), envelope.head().unwrap());
+    let (new, old) = (opened.snapshot().unwrap(), envelope.snapshot().unwrap());
+    assert_eq!(new.version, version);
+    assert_eq!(new.movements, old.movements);
+}

@@ -8,80 +8,111 @@ use std::sync::Arc;
 use actix::{Actor, Context};
 use futures_util::future::{LocalBoxFuture, Shared};
 
+use super::account::Account;
+use super::bookkeeping::Bookkeeper;
+use super::datajud::Datajud;
 use super::escavador::Escavador;
-use super::limiter::Pace;
 use super::messages::{Failure, FetchError, Fetched};
+use super::pace::Pace;
 use super::provider::Provider;
+use super::providers::Providers;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::config::datajud::{DatajudSettings, DatajudUse};
 use crate::config::fetcher::FetcherSettings;
 use crate::domain::cnj::Cnj;
 use crate::supervised;
-use crate::telemetry::Metrics;
-
-/// The vendor's name among the tiers.
-pub(super) const TIER: &str = "upstream";
+use crate::supervision::spawn;
 
 /// Owns the connections to the vendors. It must be built on its own arbiter, because the connections it opens live and die there.
 pub struct Fetcher {
-    /// The vendor, or why there is none to ask.
-    pub(super) provider: Result<Arc<dyn Provider>, Failure>,
-    pub(super) metrics: Metrics,
+    /// The paid vendor, or why there is none to ask.
+    pub(super) escavador: Result<Arc<Escavador>, Failure>,
+    /// Whom to ask for a process.
+    pub(super) providers: Arc<Providers>,
     /// The fetches under way.
     pub(super) running: Rc<RefCell<HashMap<Cnj, Running>>>,
+    keeper: Option<Arc<Bookkeeper>>,
+    paces: Vec<Arc<Pace>>,
 }
 
 /// A fetch that others may join.
 pub(super) type Running = Shared<LocalBoxFuture<'static, Result<Fetched, FetchError>>>;
 
+/// What every generation of the fetcher is made of. The accounts outlive it: a restart is no way around a limit or a cap.
+#[derive(Clone)]
+pub struct FetcherParts {
+    /// How Escavador is asked.
+    pub escavador: FetcherSettings,
+    /// How DataJud is asked.
+    pub datajud: DatajudSettings,
+    /// The account at Escavador.
+    pub escavador_account: Arc<Account>,
+    /// The account at DataJud.
+    pub datajud_account: Arc<Account>,
+    /// Looks after the money while the fetcher lives; none in tests of the fetcher alone.
+    pub keeper: Option<Arc<Bookkeeper>>,
+    /// The paces of the accounts, which want to be kept counted among the nodes.
+    pub paces: Vec<Arc<Pace>>,
+    /// Time.
+    pub clock: SharedClock,
+    /// Jitter.
+    pub random: SharedRandom,
+}
+
 impl Fetcher {
-    /// A fetcher with a pace of its own. One that is supervised wants [`Fetcher::paced`]: here every generation would begin a new
-    /// minute.
+    /// A fetcher. It does not fail: without a key, or with a setting that no client can be made of, every fetch fails, and the log says
+    /// why.
     #[must_use]
-    pub fn new(settings: FetcherSettings, clock: SharedClock, random: SharedRandom, metrics: Metrics) -> Self {
-        let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
-        Self::paced(pace, settings, clock, random, metrics)
+    pub fn new(parts: FetcherParts) -> Self {
+        let escavador = escavador(&parts);
+        let paid = escavador.clone().map(|escavador| {
+            let provider: Arc<dyn Provider> = escavador;
+            provider
+        });
+        let providers = Arc::new(Providers::new(paid, datajud(&parts), parts.datajud.r#use));
+        Self { escavador, providers, running: Rc::default(), keeper: parts.keeper, paces: parts.paces }
     }
+}
 
-    /// A fetcher that keeps a pace begun by its predecessors: what they sent in the last minute still counts.
-    ///
-    /// It does not fail: without a key, or with a setting that no client can be made of, every fetch fails, and the log says why.
-    #[must_use]
-    pub fn paced(
-        pace: Arc<Pace>,
-        settings: FetcherSettings,
-        clock: SharedClock,
-        random: SharedRandom,
-        metrics: Metrics,
-    ) -> Self {
-        let provider = Self::provider(pace, settings, clock, random, metrics.clone());
-        // Until it is asked, nothing speaks against it.
-        metrics.set_tier_up(TIER, provider.is_ok());
-        Self { provider, metrics, running: Rc::default() }
+fn escavador(parts: &FetcherParts) -> Result<Arc<Escavador>, Failure> {
+    let Some(key) = parts.escavador.api_key.clone() else {
+        tracing::warn!("no ESCAVADOR_API_KEY: nothing can be bought");
+        return Err(Failure::NoProvider);
+    };
+    let (account, clock, random) = (&parts.escavador_account, &parts.clock, &parts.random);
+    Escavador::new(&key, &parts.escavador, Arc::clone(account), Arc::clone(clock), Arc::clone(random))
+        .map(Arc::new)
+        .map_err(|error| {
+            tracing::error!(%error, "escavador's client cannot be made, nothing can be bought");
+            error.failure()
+        })
+}
+
+fn datajud(parts: &FetcherParts) -> Option<Arc<dyn Provider>> {
+    if parts.datajud.api_key.is_none() || parts.datajud.r#use == DatajudUse::Off {
+        return None;
     }
-
-    fn provider(
-        pace: Arc<Pace>,
-        settings: FetcherSettings,
-        clock: SharedClock,
-        random: SharedRandom,
-        metrics: Metrics,
-    ) -> Result<Arc<dyn Provider>, Failure> {
-        let Some(key) = settings.api_key.clone() else {
-            tracing::warn!("no ESCAVADOR_API_KEY: nothing can be bought, only copies are served");
-            return Err(Failure::NoProvider);
-        };
-        match Escavador::new(&key, settings, pace, clock, random, metrics) {
-            Ok(escavador) => Ok(Arc::new(escavador)),
-            Err(error) => {
-                tracing::error!(%error, "the vendor's client cannot be made, nothing can be bought");
-                Err(error.failure())
-            }
+    let (account, clock, random) = (&parts.datajud_account, &parts.clock, &parts.random);
+    match Datajud::new(parts.datajud.clone(), Arc::clone(account), Arc::clone(clock), Arc::clone(random)) {
+        Ok(datajud) => Some(Arc::new(datajud)),
+        Err(error) => {
+            tracing::error!(%error, "datajud's client cannot be made, it is not asked");
+            None
         }
     }
 }
 
 impl Actor for Fetcher {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        for pace in &self.paces {
+            spawn::detach_named("pace", Arc::clone(pace).keep_counted());
+        }
+        if let Some(keeper) = self.keeper.clone() {
+            spawn::detach_named("bookkeeper", keeper.run(self.escavador.as_ref().ok().cloned()));
+        }
+    }
 }
 
 supervised!(Fetcher);

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use actix::{Handler, ResponseFuture};
 use futures_util::FutureExt;
 
-use super::actor::{Fetcher, Running, TIER};
+use super::actor::{Fetcher, Running};
 use super::messages::{Failure, Fetch, FetchError, Fetched};
+use super::provider::Provider;
+use super::update_messages::{ReadUpdateStatus, RequestUpdate, UpdateRequested, UpdateStatus};
 use crate::domain::cnj::Cnj;
 
 impl Handler<Fetch> for Fetcher {
@@ -22,24 +24,39 @@ impl Handler<Fetch> for Fetcher {
         if let Some(running) = self.running.borrow().get(&fetch.cnj) {
             return Box::pin(running.clone());
         }
-        let provider = self.provider.as_ref().map(Arc::clone).map_err(|failure| *failure);
-        let (metrics, running) = (self.metrics.clone(), Rc::clone(&self.running));
+        let (providers, running) = (Arc::clone(&self.providers), Rc::clone(&self.running));
         let cnj = fetch.cnj;
         let under_way = UnderWay { cnj, running };
         let work = async move {
             let _until_the_end = under_way;
-            let outcome = match provider {
-                Ok(provider) => provider.process(fetch).await,
-                Err(failure) => Err(FetchError { failure, retry_after: None, cost_centavos: 0 }),
-            };
-            let answers = outcome.as_ref().map_or_else(|error| error.failure == Failure::Refused, |_| true);
-            metrics.set_tier_up(TIER, answers);
-            outcome
+            providers.process(fetch).await
         };
         let work = work.boxed_local().shared();
         self.running.borrow_mut().insert(cnj, work.clone());
         Box::pin(work)
     }
+}
+
+impl Handler<ReadUpdateStatus> for Fetcher {
+    type Result = ResponseFuture<Result<UpdateStatus, FetchError>>;
+
+    fn handle(&mut self, ask: ReadUpdateStatus, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.update_status(&ask).await })
+    }
+}
+
+impl Handler<RequestUpdate> for Fetcher {
+    type Result = ResponseFuture<Result<UpdateRequested, FetchError>>;
+
+    fn handle(&mut self, ask: RequestUpdate, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.request_update(&ask).await })
+    }
+}
+
+fn unasked(failure: Failure) -> FetchError {
+    FetchError { failure, retry_after: None, cost_centavos: 0 }
 }
 
 /// Ends a fetch's time on the list, also when it panics.
@@ -64,24 +81,38 @@ mod tests {
 
     use super::*;
     use crate::ambient::{Clock, SystemClock, SystemRandom};
+    use crate::config::datajud::DatajudSettings;
     use crate::config::fetcher::FetcherSettings;
     use crate::domain::caller::{Caller, Lane};
+    use crate::domain::snapshot::Provider;
+    use crate::fetcher::actor::FetcherParts;
+    use crate::fetcher::fixture::{Opened, account};
     use crate::resilience::deadline::Deadline;
     use crate::sandbox::{Sandbox, SandboxSettings, demo_numbers};
     use crate::supervision::ActorRef;
-    use crate::telemetry::Metrics;
 
-    fn start(settings: FetcherSettings) -> ActorRef<Fetcher> {
-        let fetcher = Fetcher::new(settings, SystemClock::shared(), SystemRandom::shared(), Metrics::new());
-        ActorRef::unsupervised("fetcher", 64, fetcher.start())
+    /// A fetcher, and the accounts that it needs to be kept.
+    fn start(settings: FetcherSettings) -> (ActorRef<Fetcher>, [Opened; 2]) {
+        let accounts = [account(Provider::Escavador, &settings), account(Provider::Datajud, &settings)];
+        let fetcher = Fetcher::new(FetcherParts {
+            escavador: settings,
+            datajud: DatajudSettings::default(),
+            escavador_account: Arc::clone(&accounts[0].account),
+            datajud_account: Arc::clone(&accounts[1].account),
+            keeper: None,
+            paces: Vec::new(),
+            clock: SystemClock::shared(),
+            random: SystemRandom::shared(),
+        });
+        (ActorRef::unsupervised("fetcher", 64, fetcher.start()), accounts)
     }
 
     async fn ask(fetcher: &ActorRef<Fetcher>, number: &str) -> Result<Fetched, FetchError> {
         let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(30));
         let fetch = Fetch {
             cnj: Cnj::parse(number).unwrap(),
-            lane: Lane::Background,
-            caller: Caller::Service,
+            lane: Lane::Interactive,
+            caller: Caller::Anonymous,
             held: None,
             insist: false,
             deadline,
@@ -91,7 +122,8 @@ mod tests {
 
     #[actix_rt::test]
     async fn without_a_key_nothing_is_asked() {
-        let fetcher = start(FetcherSettings { base_url: "http://127.0.0.1:9".into(), ..FetcherSettings::default() });
+        let (fetcher, _accounts) =
+            start(FetcherSettings { base_url: "http://127.0.0.1:9".into(), ..FetcherSettings::default() });
         let error = ask(&fetcher, "0000001-39.2024.8.26.0100").await.unwrap_err();
         assert_eq!(error, FetchError { failure: Failure::NoProvider, retry_after: None, cost_centavos: 0 });
     }
@@ -102,7 +134,8 @@ mod tests {
         for base_url in ["here", "https://127.0.0.1:9"] {
             let settings =
                 FetcherSettings { api_key: Some("k".into()), base_url: base_url.into(), ..FetcherSettings::default() };
-            let error = ask(&start(settings), "0000001-39.2024.8.26.0100").await.unwrap_err();
+            let (fetcher, _accounts) = start(settings);
+            let error = ask(&fetcher, "0000001-39.2024.8.26.0100").await.unwrap_err();
             assert_eq!(error.failure, Failure::Unreachable, "{base_url}");
         }
     }
@@ -112,7 +145,7 @@ mod tests {
         let latency = Duration::from_millis(50);
         let slow = SandboxSettings { latency, ..SandboxSettings::default() };
         let sandbox = Sandbox::start(slow, (Ipv4Addr::LOCALHOST, 0).into(), SystemClock::shared()).await.unwrap();
-        let fetcher = start(FetcherSettings {
+        let (fetcher, _accounts) = start(FetcherSettings {
             api_key: Some("k".into()),
             base_url: sandbox.base_url(),
             max_in_flight: 3,
@@ -132,7 +165,7 @@ mod tests {
         let sandbox = Sandbox::start(slow, (Ipv4Addr::LOCALHOST, 0).into(), SystemClock::shared()).await.unwrap();
         let settings =
             FetcherSettings { api_key: Some("k".into()), base_url: sandbox.base_url(), ..FetcherSettings::default() };
-        let fetcher = start(settings);
+        let (fetcher, _accounts) = start(settings);
         let number = demo_numbers(1, 1).remove(0);
         let answers = join_all((0..5).map(|_| ask(&fetcher, &number))).await;
         assert!(answers.iter().all(Result::is_ok));

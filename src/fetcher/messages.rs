@@ -12,6 +12,7 @@ use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::served::StaleReason;
 use crate::domain::snapshot::Snapshot;
+use crate::ledger::call::CallOutcome;
 use crate::resilience::deadline::Deadline;
 
 /// Brings one whole process up to date: asks what is free first, then buys cover and every movement. It may cost money; it is never
@@ -144,6 +145,22 @@ impl Failure {
             | Self::Unreachable
             | Self::Unreadable
             | Self::EndlessPages => StaleReason::UpstreamUnavailable,
+        }
+    }
+}
+
+impl From<Failure> for CallOutcome {
+    /// How a request ended that failed in this way; what never became a request counts as none that arrived.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unauthorized => Self::Unauthorized,
+            Failure::NoCredit => Self::NoCredit,
+            Failure::Refused => Self::Refused,
+            Failure::RateLimited => Self::RateLimited,
+            Failure::ServerError => Self::ServerError,
+            Failure::TimedOut => Self::TimedOut,
+            Failure::Unreadable | Failure::EndlessPages => Self::Unreadable,
+            Failure::Unreachable | Failure::NoProvider | Failure::BudgetExhausted => Self::Unreachable,
         }
     }
 }

@@ -14,13 +14,17 @@
 
 pub mod account;
 pub mod actor;
+pub mod bookkeeping;
+pub mod budget;
 pub mod choice;
 mod complement;
 pub mod datajud;
 pub mod escavador;
+#[cfg(test)]
+mod fixture;
 mod handlers;
-pub mod limiter;
 pub mod messages;
+pub mod pace;
 pub mod prices;
 pub mod provider;
 pub mod providers;
@@ -28,6 +32,7 @@ pub mod standing;
 mod tls;
 pub mod transport;
 pub mod update_messages;
+pub mod vault;
 
 pub use actor::Fetcher;
 pub(crate) use tls::install_cryptography;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::ledger::call::{CallOutcome, Charge, Cost, Endpoint};
+use crate::ledger::call::{Charge, Cost, Endpoint};
 
 /// Charges of one endpoint that are remembered: enough that a free page among paid ones does not make the next one look free.
 const REMEMBERED: usize = 16;
@@ -31,6 +31,9 @@ impl Default for PriceList {
 }
 
 impl PriceList {
+    /// A vendor that charges nothing.
+    pub const FREE: Self = Self { cover: 0, movements: 0, movements_next: 0, status: 0, update_request: 0 };
+
     fn of(&self, endpoint: Endpoint) -> u64 {
         match endpoint {
             Endpoint::Cover => self.cover,
@@ -80,34 +83,17 @@ impl Prices {
     }
 }
 
-/// What a request cost, from what the vendor said and how it ended.
+/// What a request cost, from what the vendor said and how far its answer came.
 ///
-/// An answer that came whole and says nothing, or one that broke off, was timed out or never came, may have been charged: the expected
-/// price is presumed. 4xx and 5xx are not charged (422 was measured; the header is documented for paid answers only).
+/// A success that does not name its price, and an answer of which not even the status came, may have been charged: the expected price is
+/// presumed. What is no success is not charged (measured for 422; the documentation gives the header for paid answers only).
 #[must_use]
-pub fn cost(outcome: CallOutcome, charge: Charge, expected: u64) -> Cost {
-    let presumed = if expected == 0 { Cost::NOTHING } else { Cost::Presumed(expected) };
-    match (charge, outcome) {
-        (Charge::Said(centavos), _) => Cost::Charged(centavos),
-        (Charge::NotSent, _) => Cost::NOTHING,
-        (
-            Charge::Silent,
-            CallOutcome::Ok
-            | CallOutcome::TimedOut
-            | CallOutcome::Unreachable
-            | CallOutcome::Unreadable
-            | CallOutcome::Interrupted,
-        ) => presumed,
-        (
-            Charge::Silent,
-            CallOutcome::Unknown
-            | CallOutcome::Busy
-            | CallOutcome::Unauthorized
-            | CallOutcome::NoCredit
-            | CallOutcome::Refused
-            | CallOutcome::RateLimited
-            | CallOutcome::ServerError,
-        ) => Cost::NOTHING,
+pub fn cost(charge: Charge, status: Option<u16>, expected: u64) -> Cost {
+    let may_be_charged = status.is_none_or(|status| (200..300).contains(&status));
+    match charge {
+        Charge::Said(centavos) => Cost::Charged(centavos),
+        Charge::Silent if may_be_charged && expected > 0 => Cost::Presumed(expected),
+        Charge::Silent | Charge::NotSent => Cost::NOTHING,
     }
 }
 
@@ -136,16 +122,14 @@ mod tests {
 
     #[test]
     fn what_may_have_been_charged_is_presumed() {
-        for outcome in CallOutcome::ALL {
-            assert_eq!(cost(outcome, Charge::Said(7), 300), Cost::Charged(7));
-            assert_eq!(cost(outcome, Charge::NotSent, 300), Cost::NOTHING);
-            assert_eq!(cost(outcome, Charge::Silent, 0), Cost::NOTHING);
+        for status in [None, Some(200), Some(201)] {
+            assert_eq!(cost(Charge::Silent, status, 300), Cost::Presumed(300), "{status:?}");
+            assert_eq!(cost(Charge::Silent, status, 0), Cost::NOTHING, "{status:?}");
         }
-        let presumed = |outcome| cost(outcome, Charge::Silent, 300) == Cost::Presumed(300);
-        use CallOutcome::{Interrupted, Ok, TimedOut, Unreachable, Unreadable};
-        for outcome in CallOutcome::ALL {
-            let expected = [Ok, TimedOut, Unreachable, Unreadable, Interrupted].contains(&outcome);
-            assert_eq!(presumed(outcome), expected, "{outcome:?}");
+        for status in [302, 401, 402, 404, 422, 429, 500, 503] {
+            assert_eq!(cost(Charge::Silent, Some(status), 300), Cost::NOTHING, "{status}");
+            assert_eq!(cost(Charge::Said(7), Some(status), 300), Cost::Charged(7), "{status}");
         }
+        assert_eq!(cost(Charge::NotSent, None, 300), Cost::NOTHING);
     }
 }

@@ -142,34 +142,42 @@ impl Standing {
     /// # Errors
     /// The hold that stands against it, `until` moved to when it makes sense to come back.
     pub fn admit(&mut self, endpoint: Endpoint, now: Instant) -> Result<Ticket, Hold> {
-        let Some(hold) = &mut self.hold else {
-            return Ok(Ticket { era: self.era });
-        };
-        // Without credit, or with a bad key, the free route finds out; no reader has to.
-        let is_probe = endpoint == Endpoint::Balance;
-        let is_probed = matches!(hold.reason, HoldReason::NoCredit | HoldReason::Unauthorized) && !self.balance_is_mute;
-        if now < hold.until || (is_probed && !is_probe) {
-            let until = if now < hold.until { hold.until } else { later(now, self.settings.outage.base) };
-            return Err(Hold { until, ..*hold });
+        self.check(endpoint, now)?;
+        if let Some(hold) = &mut self.hold {
+            hold.until = later(now, self.settings.trial);
         }
-        hold.until = later(now, self.settings.trial);
         Ok(Ticket { era: self.era })
+    }
+
+    /// As [`Standing::admit`], for whoever is not about to send yet.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self, endpoint: Endpoint, now: Instant) -> Result<(), Hold> {
+        match self.hold {
+            Some(hold) if now < hold.until => Err(hold),
+            // Without credit, or with a bad key, the free route finds out; no reader has to.
+            Some(hold) if self.is_probed(&hold) && endpoint != Endpoint::Balance => {
+                Err(Hold { until: later(now, self.settings.outage.base), ..hold })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether it is time to look at the balance, so that asking can go on.
     #[must_use]
     pub fn wants_probe(&self, now: Instant) -> bool {
-        self.hold.is_some_and(|hold| {
-            matches!(hold.reason, HoldReason::NoCredit | HoldReason::Unauthorized) && now >= hold.until
-        }) && !self.balance_is_mute
+        self.hold.is_some_and(|hold| self.is_probed(&hold) && now >= hold.until)
+    }
+
+    fn is_probed(&self, hold: &Hold) -> bool {
+        matches!(hold.reason, HoldReason::NoCredit | HoldReason::Unauthorized) && !self.balance_is_mute
     }
 
     /// The balance route gave no usable answer: from now on a reader's request is the trial.
-    pub fn balance_is_mute(&mut self, ticket: Ticket, now: Instant) {
+    pub fn balance_is_mute(&mut self, now: Instant) {
         self.balance_is_mute = true;
-        if self.is_current(ticket)
-            && let Some(hold) = &mut self.hold
-        {
+        if let Some(hold) = &mut self.hold {
             hold.until = now;
         }
     }
@@ -180,9 +188,10 @@ impl Standing {
         self.hold
     }
 
-    /// Takes one retry out of what is left for all requests together.
+    /// Takes one retry out of what is left for all requests together. While nothing is asked there is nothing to repeat, unless it is a
+    /// limit that will have passed by then.
     pub fn may_retry(&mut self) -> bool {
-        self.hold.is_none() && self.retries.take()
+        self.hold.is_none_or(|hold| hold.reason == HoldReason::RateLimited) && self.retries.take()
     }
 
     /// Notes a first try, of which retries are a share.
@@ -223,10 +232,7 @@ impl Standing {
     }
 
     /// The balance, as a probe found it.
-    pub fn has_credit(&mut self, ticket: Ticket, has_credit: bool, (now, fraction): (Instant, f64)) -> Change {
-        if !self.is_current(ticket) {
-            return Change::None;
-        }
+    pub fn has_credit(&mut self, has_credit: bool, (now, fraction): (Instant, f64)) -> Change {
         match (self.hold.map(|hold| hold.reason), has_credit) {
             (Some(HoldReason::NoCredit | HoldReason::Unauthorized), true) => self.resume(),
             // The key is accepted again, but there is nothing to spend.

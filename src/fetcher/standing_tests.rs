@@ -30,13 +30,13 @@ fn one_402_stops_everything_until_the_balance_shows_credit() {
         assert_eq!(standing.admit(endpoint, later).unwrap_err().reason, HoldReason::NoCredit, "no reader is the trial");
     }
     assert!(!standing.wants_probe(now + SECOND) && standing.wants_probe(later));
-    let probe = standing.admit(Endpoint::Balance, later).unwrap();
+    let _probe = standing.admit(Endpoint::Balance, later).unwrap();
     assert!(standing.admit(Endpoint::Balance, later).is_err(), "one at a time");
-    let change = standing.has_credit(probe, false, (later, 1.0));
+    let change = standing.has_credit(false, (later, 1.0));
     assert_eq!(stopped(change).0, HoldReason::NoCredit);
     let even_later = later + 3_600 * SECOND;
-    let probe = standing.admit(Endpoint::Balance, even_later).unwrap();
-    assert_eq!(standing.has_credit(probe, true, (even_later, 1.0)), Change::Resumed);
+    let _probe = standing.admit(Endpoint::Balance, even_later).unwrap();
+    assert_eq!(standing.has_credit(true, (even_later, 1.0)), Change::Resumed);
     assert!(standing.admit(Endpoint::Cover, even_later).is_ok());
 }
 
@@ -45,8 +45,8 @@ fn without_a_balance_route_a_reader_is_the_trial() {
     let (mut standing, now) = standing();
     ask(&mut standing, CallOutcome::NoCredit, now);
     let later = now + 60 * SECOND;
-    let probe = standing.admit(Endpoint::Balance, later).unwrap();
-    standing.balance_is_mute(probe, later);
+    let _probe = standing.admit(Endpoint::Balance, later).unwrap();
+    standing.balance_is_mute(later);
     assert!(!standing.wants_probe(later));
     let trial = standing.admit(Endpoint::Cover, later).unwrap();
     assert!(standing.admit(Endpoint::Cover, later).is_err(), "one at a time");
@@ -150,8 +150,8 @@ proptest! {
         }
         now += 400 * SECOND;
         if standing.wants_probe(now) {
-            let probe = standing.admit(Endpoint::Balance, now).unwrap();
-            standing.has_credit(probe, true, (now, 0.5));
+            let _probe = standing.admit(Endpoint::Balance, now).unwrap();
+            standing.has_credit(true, (now, 0.5));
         }
         prop_assert!(standing.admit(Endpoint::Cover, now).is_ok());
     }

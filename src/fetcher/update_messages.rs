@@ -75,7 +75,7 @@ pub enum UpdateState {
     Failed,
 }
 
-/// What became of a request for an update.
+/// What became of a request for an update. Neither an update nor busy: the vendor does not know the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateRequested {
     /// The request, ours or (`busy`) the one that is open already; the vendor may leave it out of a busy answer.

@@ -97,8 +97,10 @@ async fn upsert_status(connection: &mut AsyncPgConnection, rows: &ProcessRows) -
              snapshot = EXCLUDED.snapshot,
              updated_at = now()
          WHERE stored.snapshot IS NULL
-            OR (COALESCE(stored.verified_at, '-infinity'), stored.last_api_sync)
-             < (COALESCE(EXCLUDED.verified_at, '-infinity'), EXCLUDED.last_api_sync)",
+            OR ((COALESCE(stored.verified_at, '-infinity'), stored.last_api_sync)
+              < (COALESCE(EXCLUDED.verified_at, '-infinity'), EXCLUDED.last_api_sync)
+              -- A poorer copy, of DataJud, never takes the place of a richer one.
+              AND (EXCLUDED.provider = 'escavador' OR stored.provider IS DISTINCT FROM 'escavador'))",
     )
     .bind::<Text, _>(&rows.cnj)
     .bind::<Timestamptz, _>(rows.fresh_until)

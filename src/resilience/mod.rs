@@ -2,9 +2,11 @@
 //!
 //! Whoever uses them passes the moment in, so that every decision can be tested without waiting for it.
 
+pub mod adaptive;
 pub mod backoff;
 pub mod breaker;
 pub mod deadline;
+pub mod gcra;
 pub mod retry_budget;
 
 pub use backoff::Backoff;

@@ -145,7 +145,7 @@ impl Control {
             "tempo_desde_ultima_verificacao": verified_at.map(|at| wire::ago(at, self.clock().now())),
             "ultima_verificacao": update,
         });
-        Reply::ok(body, 0)
+        Reply::ok(body, self.settings().prices.status)
     }
 
     fn update(&self, state: &mut State, number: &Number, body: &[u8]) -> Reply {

@@ -71,10 +71,12 @@ pub struct Prices {
     pub envolvidos: i64,
     /// An update request, charged when it is accepted.
     pub update: i64,
+    /// `status-atualizacao`: documented as free.
+    pub status: i64,
 }
 
 impl Default for Prices {
     fn default() -> Self {
-        Self { cover: 300, movements: 300, envolvidos: 5, update: 300 }
+        Self { cover: 300, movements: 300, envolvidos: 5, update: 300, status: 0 }
     }
 }

@@ -16,10 +16,10 @@ use super::wire::{Answer, ErrorBody, Hit, WrongShape};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::datajud::DatajudSettings;
 use crate::domain::cnj::Cnj;
-use crate::fetcher::account::{Account, Charge, End, Errand};
+use crate::fetcher::account::{Account, End, Errand};
 use crate::fetcher::messages::Failure;
 use crate::fetcher::transport::{self, Base, Broken, SetupError};
-use crate::ledger::call::{CallOutcome, Endpoint};
+use crate::ledger::call::{CallOutcome, Charge, Endpoint};
 use crate::resilience::backoff::Backoff;
 use crate::resilience::deadline::Deadline;
 

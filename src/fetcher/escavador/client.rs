@@ -1,86 +1,42 @@
-//! One request to the vendor: admitted, sent, read within its bounds, judged, and repeated where that may be.
+//! One request to the vendor: permitted by the account, sent, read within its bounds, judged, written down, and repeated where that
+//! may be.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, Url};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{Method, RequestBuilder, Url};
+use secrecy::SecretString;
 use serde_json::Value;
-use thiserror::Error;
 use tokio::time::timeout_at;
 
+use super::body::understand_beside;
 use super::outcome::{self, Repeat, Setback, Verdict};
 use super::retry::{self, RetryPolicy, Tries};
 use super::tally::Tally;
 use super::wire::{ErrorBody, WrongShape};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
-use crate::domain::snapshot::Provider;
-use crate::fetcher::limiter::{Held, Limiter, Pace};
+use crate::fetcher::account::{Account, End, Errand};
 use crate::fetcher::messages::Failure;
-use crate::fetcher::tls::install_cryptography;
+use crate::fetcher::transport::{self, Base, Broken, SetupError};
+use crate::ledger::call::{CallOutcome, Charge, Endpoint};
 use crate::resilience::backoff::Backoff;
 use crate::resilience::deadline::Deadline;
-use crate::telemetry::Metrics;
-use crate::telemetry::metrics::UpstreamLabels;
 
-/// What an answer cost, in centavos of a real.
-const COST: HeaderName = HeaderName::from_static("creditos-utilizados");
+/// The variables that a client is made of, for whoever has to put them right.
+const KEY: &str = "ESCAVADOR_API_KEY";
+const BASE_URL: &str = "ESCAVADOR_BASE_URL";
 
 /// Without it the vendor's framework may answer an error with a page or a redirect.
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// Bytes of JSON that are read in a few milliseconds.
-const READ_IN_PLACE: usize = 512 * 1024;
-
-/// An error's body is worth this much, in bytes and in waiting: its status has said the essential.
-const ERROR_BODY: usize = 64 * 1024;
+/// An error's body is waited for no longer: its status has said the essential.
 const ERROR_BODY_WAIT: Duration = Duration::from_secs(1);
 
-/// Why no client can be made of the settings.
-#[derive(Debug, Error)]
-pub enum SetupError {
-    /// The key cannot stand in a header.
-    #[error("the key holds characters that no header can carry; copy ESCAVADOR_API_KEY again, without line breaks")]
-    Key,
-    /// The address is none.
-    #[error(
-        "the address is no http or https one with a host; set ESCAVADOR_BASE_URL to something like https://api.escavador.com"
-    )]
-    BaseUrl,
-    /// The HTTP client refuses to be built; without certificates on the machine, above all.
-    #[error("the http client cannot be built (are the machine's certificates, ca-certificates, installed?)")]
-    Http(#[source] reqwest::Error),
-}
-
-impl SetupError {
-    /// What every fetch fails with until the settings are right.
-    #[must_use]
-    pub fn failure(&self) -> Failure {
-        match self {
-            Self::Key => Failure::Unauthorized,
-            Self::BaseUrl | Self::Http(_) => Failure::Unreachable,
-        }
-    }
-}
-
-/// The vendor's routes that are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    Cover,
-    Movements,
-}
-
-impl Endpoint {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cover => "cover",
-            Self::Movements => "movements",
-        }
-    }
-}
+/// What an answer cost, in centavos of a real.
+const COST: HeaderName = HeaderName::from_static("creditos-utilizados");
 
 /// An answer that stands.
 #[derive(Debug)]
@@ -89,6 +45,22 @@ pub(super) enum Reply<T> {
     Found { content: T, raw: String, at: DateTime<Utc> },
     /// The vendor has no such thing.
     Absent,
+    /// The vendor is at it already; what it says of the earlier request.
+    Busy(Option<Value>),
+}
+
+/// What is asked, and how the answer is read.
+pub(super) struct Question<'a, T> {
+    pub(super) endpoint: Endpoint,
+    /// From `/api/` on.
+    pub(super) path: &'a str,
+    pub(super) decode: fn(Value) -> Result<T, WrongShape>,
+}
+
+/// What was heard of an answer, however far it came.
+struct Heard {
+    status: Option<u16>,
+    charge: Charge,
 }
 
 /// The HTTP client of one account. Its connections live on the arbiter that made it.
@@ -96,127 +68,162 @@ pub(super) enum Reply<T> {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Base,
-    limiter: Limiter,
+    account: Arc<Account>,
     policy: RetryPolicy,
     max_body: usize,
     clock: SharedClock,
     random: SharedRandom,
-    metrics: Metrics,
 }
 
 impl Client {
     pub(super) fn new(
         key: &SecretString,
-        settings: FetcherSettings,
-        pace: Arc<Pace>,
+        settings: &FetcherSettings,
+        account: Arc<Account>,
         clock: SharedClock,
         random: SharedRandom,
-        metrics: Metrics,
     ) -> Result<Self, SetupError> {
-        let base = Base::parse(&settings.base_url)?;
-        let http = http_client(key, &settings, &base)?;
-        let limiter = Limiter::new(pace, settings.max_in_flight, Arc::clone(&clock));
+        let base = Base::parse(&settings.base_url, BASE_URL)?;
+        let headers = HeaderMap::from_iter([
+            (AUTHORIZATION, transport::authorization("Bearer", key, KEY)?),
+            (ACCEPT, HeaderValue::from_static("application/json")),
+            (REQUESTED_WITH, HeaderValue::from_static("XMLHttpRequest")),
+        ]);
+        let http = transport::http_client(&base, headers, settings.connect_timeout, settings.max_in_flight)?;
         let policy = RetryPolicy {
             max_attempts: settings.max_attempts,
             backoff: Backoff { base: settings.retry_base, cap: settings.retry_cap, ..Backoff::default() },
             longest_wait: settings.retry_cap,
             full_try: settings.request_timeout,
         };
-        Ok(Self { http, base, limiter, policy, max_body: settings.max_body, clock, random, metrics })
+        Ok(Self { http, base, account, policy, max_body: settings.max_body, clock, random })
     }
 
-    /// Gets one path and reads it with `decode`, repeating what may be repeated; everything sent is tallied.
+    pub(super) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Gets one path, repeating what may be repeated; everything sent is tallied.
     ///
     /// # Errors
     /// The last [`Setback`].
     pub(super) async fn get<T: Send + 'static>(
         &self,
-        endpoint: Endpoint,
-        path: &str,
-        decode: fn(Value) -> Result<T, WrongShape>,
-        deadline: Deadline,
+        question: &Question<'_, T>,
+        errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Setback> {
-        let url = self.base.join(path)?;
+        let url = self.address(question.path)?;
         let mut tries = Tries::default();
         let mut last = None;
+        self.account.tried();
         loop {
-            // What the vendor did says more than that we could not ask it again.
-            let admission = self.limiter.admit(deadline).await.map_err(|held| last.unwrap_or(setback_of(held)))?;
-            if deadline.is_over(self.clock.monotonic()) {
-                return Err(last.unwrap_or(Setback::of(Failure::TimedOut, Repeat::Never)));
-            }
-            let attempt = self.attempt(endpoint, url.clone(), decode, deadline, tally).await;
-            drop(admission);
-            self.count(endpoint, &attempt);
-            let setback = match attempt {
+            let request = self.http.request(Method::GET, url.clone());
+            let setback = match self.attempt(question, request, errand, tally).await {
                 Ok(reply) => return Ok(reply),
-                Err(setback) => setback,
+                // What the vendor did says more than that we could not ask it again.
+                Err(Stopped::Refused(refusal)) => return Err(last.unwrap_or(refusal)),
+                Err(Stopped::Failed(setback)) => setback,
             };
             tries.note(&setback);
-            let (remaining, fraction) = (deadline.remaining(self.clock.monotonic()), self.random.fraction());
+            let (remaining, fraction) = (errand.deadline.remaining(self.clock.monotonic()), self.random.fraction());
             match self.policy.pause(tries, &setback, remaining, fraction) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(self.advised(setback)),
+                Some(pause) if self.account.may_retry() => tokio::time::sleep(pause).await,
+                _ => return Err(self.advised(setback)),
             }
             last = Some(setback);
         }
     }
 
-    async fn attempt<T: Send + 'static>(
+    /// A path that would leave our own base leads nowhere.
+    fn address(&self, path: &str) -> Result<Url, Setback> {
+        self.base.join(path).ok_or(Setback::of(Failure::EndlessPages, Repeat::Never))
+    }
+
+    /// Posts to one path, once: whether a second time would be a second order, nobody can tell.
+    ///
+    /// # Errors
+    /// The [`Setback`].
+    pub(super) async fn post<T: Send + 'static>(
         &self,
-        endpoint: Endpoint,
-        url: Url,
-        decode: fn(Value) -> Result<T, WrongShape>,
-        deadline: Deadline,
+        question: &Question<'_, T>,
+        body: &Value,
+        errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Setback> {
-        let until = deadline.cap(self.clock.monotonic(), self.policy.full_try);
+        let request = self.http.request(Method::POST, self.address(question.path)?).json(body);
+        self.account.tried();
+        self.attempt(question, request, errand, tally).await.map_err(|stopped| match stopped {
+            Stopped::Refused(setback) | Stopped::Failed(setback) => self.advised(setback),
+        })
+    }
+
+    async fn attempt<T: Send + 'static>(
+        &self,
+        question: &Question<'_, T>,
+        request: RequestBuilder,
+        errand: &Errand,
+        tally: &mut Tally,
+    ) -> Result<Reply<T>, Stopped> {
+        let permit = self.account.begin(question.endpoint, errand).await.map_err(|refusal| {
+            let setback = Setback::of(refusal.failure, Repeat::Never);
+            Stopped::Refused(Setback { retry_after: refusal.retry_after, ..setback })
+        })?;
+        let until = errand.deadline.cap(self.clock.monotonic(), self.policy.full_try);
+        let mut heard = Heard { status: None, charge: Charge::Silent };
         tally.count_request();
-        match timeout_at(until.instant().into(), self.exchange(endpoint, url, decode, tally)).await {
-            Ok(outcome) => outcome,
+        let exchange = self.exchange(question, request, &mut heard);
+        let answer = match timeout_at(until.instant().into(), exchange).await {
+            Ok(answer) => answer,
             Err(_elapsed) => Err(Setback::timed_out()),
-        }
+        };
+        let outcome = outcome_of(&answer);
+        let retry_after =
+            answer.as_ref().err().map(|setback| self.advised(*setback)).and_then(|setback| setback.retry_after);
+        let end = End { outcome, status: heard.status, charge: heard.charge, retry_after };
+        tally.charge(permit.end(end).await);
+        answer.map_err(Stopped::Failed)
     }
 
     async fn exchange<T: Send + 'static>(
         &self,
-        endpoint: Endpoint,
-        url: Url,
-        decode: fn(Value) -> Result<T, WrongShape>,
-        tally: &mut Tally,
+        question: &Question<'_, T>,
+        request: RequestBuilder,
+        heard: &mut Heard,
     ) -> Result<Reply<T>, Setback> {
-        let response = self.http.get(url).send().await.map_err(|error| setback_in_sending(&error))?;
+        let response = request.send().await.map_err(|error| {
+            if error.is_connect() {
+                heard.charge = Charge::NotSent;
+            }
+            setback_in_sending(&error)
+        })?;
         let at = self.clock.now();
-        // Before the body: an answer that breaks off was charged as well.
-        tally.charge(header(&response, &COST));
         let status = response.status();
+        heard.status = Some(status.as_u16());
+        // Before the body: an answer that breaks off was charged as well.
+        if let Some(centavos) = transport::header(&response, &COST).and_then(outcome::centavos) {
+            heard.charge = Charge::Said(centavos);
+        }
         if status.is_success() {
-            let body = read(response, self.max_body).await.map_err(|(_part, setback)| setback)?;
-            let (content, raw) = understand_beside(body, decode).await?;
+            let body =
+                transport::read_body(response, self.max_body).await.map_err(|(_part, broken)| setback_of(broken))?;
+            let (content, raw) = understand_beside(body, question.decode).await?;
             return Ok(Reply::Found { content, raw, at });
         }
-        let retry_after = header(&response, &RETRY_AFTER).and_then(|advice| outcome::retry_after(advice, at));
-        let body = read_error(response, Deadline::after(self.clock.monotonic(), ERROR_BODY_WAIT)).await;
+        let retry_after =
+            transport::header(&response, &RETRY_AFTER).and_then(|advice| transport::retry_after(advice, at));
+        let until = Deadline::after(self.clock.monotonic(), ERROR_BODY_WAIT);
+        let body = transport::read_error_body(response, until).await;
         match outcome::judge(status.as_u16(), retry_after, &body) {
             Verdict::Absent => Ok(Reply::Absent),
+            Verdict::Busy => Ok(Reply::Busy(ErrorBody::decode(&body).and_then(|error| error.appends))),
             // Success was dealt with above.
             Verdict::Usable => Err(Setback::unreadable()),
             Verdict::Failed(setback) => {
-                explain(endpoint, status.as_u16(), &body);
+                explain(question.endpoint, status.as_u16(), &body);
                 Err(setback)
             }
         }
-    }
-
-    fn count<T>(&self, endpoint: Endpoint, attempt: &Result<Reply<T>, Setback>) {
-        let outcome = match attempt {
-            Ok(Reply::Found { .. }) => "ok",
-            Ok(Reply::Absent) => "unknown",
-            Err(setback) => setback.failure.as_str(),
-        };
-        let labels = UpstreamLabels { provider: Provider::Escavador.as_str(), endpoint: endpoint.as_str(), outcome };
-        self.metrics.upstream_requests.get_or_create(&labels).inc();
     }
 
     /// A limit without a date is one until the next minute.
@@ -229,125 +236,27 @@ impl Client {
     }
 }
 
-/// Scheme, host and port that every request goes to, and no other.
-#[derive(Debug)]
-struct Base {
-    /// Without a slash at its end.
-    text: String,
-    url: Url,
+/// Why an attempt gave no reply.
+enum Stopped {
+    /// It was not made.
+    Refused(Setback),
+    /// It failed.
+    Failed(Setback),
 }
 
-impl Base {
-    fn parse(text: &str) -> Result<Self, SetupError> {
-        let text = text.trim().trim_end_matches('/').to_owned();
-        let url = Url::parse(&text).map_err(|_not_an_address| SetupError::BaseUrl)?;
-        let plain = url.username().is_empty() && url.password().is_none();
-        let bare = url.query().is_none() && url.fragment().is_none();
-        let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && plain && bare;
-        usable.then_some(Self { text, url }).ok_or(SetupError::BaseUrl)
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-
-    /// The address of a path. That it is still ours is checked once more here, whoever put the path together.
-    fn join(&self, path: &str) -> Result<Url, Setback> {
-        let url = Url::parse(&format!("{}{path}", self.text)).ok();
-        url.filter(|url| path.starts_with('/') && url.origin() == self.url.origin())
-            .ok_or(Setback::of(Failure::EndlessPages, Repeat::Never))
+fn outcome_of<T>(answer: &Result<Reply<T>, Setback>) -> CallOutcome {
+    match answer {
+        Ok(Reply::Found { .. }) => CallOutcome::Ok,
+        Ok(Reply::Absent) => CallOutcome::Unknown,
+        Ok(Reply::Busy(_)) => CallOutcome::Busy,
+        Err(setback) => setback.failure.into(),
     }
 }
 
-fn http_client(key: &SecretString, settings: &FetcherSettings, base: &Base) -> Result<reqwest::Client, SetupError> {
-    install_cryptography();
-    let bearer = format!("Bearer {}", key.expose_secret().trim());
-    let mut bearer = HeaderValue::from_str(&bearer).map_err(|_no_header| SetupError::Key)?;
-    bearer.set_sensitive(true);
-    let headers = HeaderMap::from_iter([
-        (AUTHORIZATION, bearer),
-        (ACCEPT, HeaderValue::from_static("application/json")),
-        (REQUESTED_WITH, HeaderValue::from_static("XMLHttpRequest")),
-    ]);
-    let builder = reqwest::Client::builder()
-        .default_headers(headers)
-        .user_agent(concat!("juscache/", env!("CARGO_PKG_VERSION")))
-        // A redirect would carry the key to wherever it points.
-        .redirect(reqwest::redirect::Policy::none())
-        // Repeating is decided in one place, and counted.
-        .retry(reqwest::retry::never())
-        .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(settings.max_in_flight)
-        .https_only(base.is_encrypted());
-    let builder = if base.is_encrypted() {
-        builder
-    } else {
-        // A plain address is a sandbox or a proxy of one's own: it needs no certificates, which a bare machine may not have, and no
-        // proxy from the environment, which would see the key.
-        builder.tls_certs_only(std::iter::empty()).no_proxy()
-    };
-    builder.build().map_err(SetupError::Http)
-}
-
-fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers().get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Reads a body piece by piece, so that none larger than `cap` is ever held; with what was read when it breaks off.
-async fn read(mut response: Response, cap: usize) -> Result<Vec<u8>, (Vec<u8>, Setback)> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) > cap => {
-                return Err((body, Setback::unreadable()));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => {
-                tracing::debug!(error = %error.without_url(), "the vendor's answer breaks off");
-                return Err((body, Setback::cut_off()));
-            }
-        }
-    }
-}
-
-/// As much of an error's body as comes at once.
-async fn read_error(response: Response, until: Deadline) -> Vec<u8> {
-    match timeout_at(until.instant().into(), read(response, ERROR_BODY)).await {
-        Ok(Ok(body)) | Ok(Err((body, _))) => body,
-        Err(_elapsed) => Vec::new(),
-    }
-}
-
-/// Reads a whole body, a large one beside the arbiter: the other fetches, and the heartbeat, go on meanwhile.
-async fn understand_beside<T: Send + 'static>(
-    body: Vec<u8>,
-    decode: fn(Value) -> Result<T, WrongShape>,
-) -> Result<(T, String), Setback> {
-    if body.len() <= READ_IN_PLACE {
-        return understand(body, decode);
-    }
-    tokio::task::spawn_blocking(move || understand(body, decode))
-        .await
-        .unwrap_or_else(|_panic| Err(Setback::unreadable()))
-}
-
-/// Reads a whole body. One that ends too early may come whole the next time; one of another form would come again.
-fn understand<T>(body: Vec<u8>, decode: fn(Value) -> Result<T, WrongShape>) -> Result<(T, String), Setback> {
-    let raw = String::from_utf8(body).map_err(|_not_text| Setback::unreadable())?;
-    let value: Value = serde_json::from_str(&raw)
-        .map_err(|error| if error.is_eof() { Setback::cut_off() } else { Setback::unreadable() })?;
-    let content = decode(value).map_err(|WrongShape| Setback::unreadable())?;
-    Ok((content, raw))
-}
-
-fn setback_of(held: Held) -> Setback {
-    match held {
-        Held::Paced { retry_after } => {
-            Setback { retry_after: Some(retry_after), ..Setback::of(Failure::RateLimited, Repeat::Never) }
-        }
-        // All our requests are at the vendor and none comes back: it is slow.
-        Held::Full => Setback::of(Failure::TimedOut, Repeat::Never),
+fn setback_of(broken: Broken) -> Setback {
+    match broken {
+        Broken::TooLarge => Setback::unreadable(),
+        Broken::CutOff => Setback::cut_off(),
     }
 }
 
@@ -371,48 +280,4 @@ fn explain(endpoint: Endpoint, status: u16, body: &[u8]) {
     let code = error.as_ref().and_then(|error| error.code.as_deref()).unwrap_or("none");
     let fields = error.as_ref().map(|error| error.fields.join(",")).unwrap_or_default();
     tracing::debug!(endpoint = endpoint.as_str(), status, code, fields, "the vendor answers with an error");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_base_is_scheme_and_host_and_perhaps_a_path() {
-        for text in ["https://api.escavador.com", "http://127.0.0.1:9/", " http://proxy.example/escavador/ "] {
-            assert!(Base::parse(text).is_ok(), "{text:?}");
-        }
-        for text in [
-            "",
-            "api.escavador.com",
-            "ftp://x",
-            "https://",
-            "https://k:p@x",
-            "https://x/?a=1",
-            "https://x#a",
-            "file:///x",
-        ] {
-            assert!(Base::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn no_path_leaves_the_base() {
-        let base = Base::parse("https://api.example/").unwrap();
-        assert_eq!(base.join("/api/v2/x?a=1").unwrap().as_str(), "https://api.example/api/v2/x?a=1");
-        assert_eq!(base.join("/api/v2/../../y").unwrap().host_str(), Some("api.example"));
-        for path in [".evil.example/api/v2/x", "@evil.example/api/v2/x", ":9/api/v2/x", "", "\t.evil.example/"] {
-            assert_eq!(base.join(path).unwrap_err().failure, Failure::EndlessPages, "{path:?}");
-        }
-    }
-
-    #[test]
-    fn a_body_that_ends_early_is_told_from_one_of_another_form() {
-        let repeat = |body: &[u8]| understand(body.to_vec(), Ok::<Value, WrongShape>).unwrap_err().repeat;
-        assert_eq!(repeat(br#"{"items":[{"id":1,"#), Repeat::Once);
-        assert_eq!(repeat(b""), Repeat::Once);
-        assert_eq!(repeat(b"<html>"), Repeat::Never);
-        assert_eq!(repeat(b"{\"a\":\"\xff\"}"), Repeat::Never);
-        assert_eq!(understand(b"{}".to_vec(), |_| Err::<(), _>(WrongShape)).unwrap_err().repeat, Repeat::Never);
-    }
 }

@@ -2,14 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::wire::ErrorBody;
 use crate::domain::fold::fold;
 use crate::fetcher::messages::Failure;
-
-/// Advice to come back later than this is cut to it: a mistake in a header must not stop a process from ever being asked again.
-const LONGEST_ADVICE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What an answer's status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +13,8 @@ pub(super) enum Verdict {
     Usable,
     /// The vendor says that there is no such thing.
     Absent,
+    /// The vendor has an earlier update request of this process open.
+    Busy,
     /// Anything else.
     Failed(Setback),
 }
@@ -76,6 +73,7 @@ pub(super) fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> 
     let (failure, repeat) = match status {
         200..=299 => return Verdict::Usable,
         404 if body.is_empty() || ErrorBody::decode(body).is_some() => return Verdict::Absent,
+        422 if speaks_of_an_update(body) => return Verdict::Busy,
         401 => (Failure::Unauthorized, Repeat::Never),
         402 => (Failure::NoCredit, Repeat::Never),
         403 if speaks_of_balance(body) => (Failure::NoCredit, Repeat::Never),
@@ -93,23 +91,27 @@ fn speaks_of_balance(body: &[u8]) -> bool {
     ErrorBody::decode(body).and_then(|error| error.text).is_some_and(|text| fold(&text).contains("saldo"))
 }
 
-/// Reads a `Retry-After`: whole seconds or an HTTP date, counted from `now`; a date gone by is no wait.
-pub(super) fn retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
-    let header = header.trim();
-    let wait = match header.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_not_seconds) => {
-            let date = DateTime::<Utc>::from(httpdate::parse_http_date(header).ok()?);
-            (date - now).to_std().unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(wait.min(LONGEST_ADVICE))
+/// "Esse processo já está sendo atualizado." is documented inside the batch route's errors; that the single route answers alike is a
+/// guess of the facts.
+fn speaks_of_an_update(body: &[u8]) -> bool {
+    ErrorBody::decode(body)
+        .and_then(|error| error.text)
+        .is_some_and(|text| fold(&text).contains("ja esta sendo atualizado"))
+}
+
+/// Reads an amount: documented as an integer in centavos; a fraction is rounded up, so that we never think we spent less.
+pub(super) fn centavos(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    let whole: u64 = whole.parse().ok()?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    whole.checked_add(u64::from(fraction.bytes().any(|byte| byte != b'0')))
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeZone;
-
     use super::*;
 
     #[test]
@@ -154,16 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn advice_comes_in_seconds_or_as_a_date() {
-        let now = Utc.with_ymd_and_hms(2026, 8, 21, 12, 0, 0).unwrap();
-        let seconds = |text: &str| retry_after(text, now).map(|wait| wait.as_secs());
-        assert_eq!(seconds("30"), Some(30));
-        assert_eq!(seconds(" 0 "), Some(0));
-        assert_eq!(seconds("Fri, 21 Aug 2026 12:01:30 GMT"), Some(90));
-        assert_eq!(seconds("Fri, 21 Aug 2026 11:00:00 GMT"), Some(0));
-        assert_eq!(seconds("99999999999"), Some(LONGEST_ADVICE.as_secs()));
-        for nonsense in ["", "-1", "soon", "1.5", "2026-08-21", "99999999999999999999999"] {
-            assert_eq!(seconds(nonsense), None, "{nonsense:?}");
+    fn an_open_update_is_told_from_a_refusal() {
+        let busy =
+            r#"{"code":"UNPROCESSABLE_ENTITY","message":"Esse processo já está sendo atualizado.","appends":{}}"#;
+        assert_eq!(judge(422, None, busy.as_bytes()), Verdict::Busy);
+    }
+
+    #[test]
+    fn amounts_are_read_leniently() {
+        for (text, cost) in [("300", 300), (" 5 ", 5), ("0", 0), ("299.01", 300), ("12.0", 12), ("7,5", 8)] {
+            assert_eq!(centavos(text), Some(cost), "{text:?}");
+        }
+        for text in ["", "-5", "free", "R$ 3,00", "1.x", "99999999999999999999", "18446744073709551615.1"] {
+            assert_eq!(centavos(text), None, "{text:?}");
         }
     }
 }

@@ -8,8 +8,11 @@ use super::*;
 use crate::ambient::{Clock, SystemClock, SystemRandom};
 use crate::domain::caller::Caller;
 use crate::domain::snapshot::Snapshot;
+use crate::fetcher::fixture::{Opened, account};
 use crate::fetcher::messages::Failure;
+use crate::fetcher::standing::StandingSettings;
 use crate::resilience::deadline::Deadline;
+use crate::resilience::retry_budget::RetryBudgetSettings;
 use crate::sandbox::{Control, Endpoint, Fault, MovementStyle, ProcessShape, Sandbox, SandboxSettings};
 
 const NUMBER: &str = "0000001-39.2024.8.26.0100";
@@ -37,11 +40,32 @@ fn settings(base_url: String) -> FetcherSettings {
     }
 }
 
-fn client(settings: FetcherSettings) -> Escavador {
-    let clock = SystemClock::shared();
-    let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
+/// A client and its account.
+struct Asking {
+    escavador: Escavador,
+    opened: Opened,
+}
+
+impl std::ops::Deref for Asking {
+    type Target = Escavador;
+
+    fn deref(&self) -> &Escavador {
+        &self.escavador
+    }
+}
+
+fn client(settings: FetcherSettings) -> Asking {
+    let opened = account(snapshot::Provider::Escavador, &settings);
     let key = SecretString::from("a-key");
-    Escavador::new(&key, settings, pace, clock, SystemRandom::shared(), Metrics::new()).unwrap()
+    let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
+    let escavador = Escavador::new(&key, &settings, Arc::clone(&opened.account), clock, random).unwrap();
+    Asking { escavador, opened }
+}
+
+/// Allows every retry that a test is about.
+fn generous() -> StandingSettings {
+    let retries = RetryBudgetSettings { per_mille: 1_000, most: 100, first: 100 };
+    StandingSettings { retries, ..StandingSettings::default() }
 }
 
 fn cnj() -> Cnj {
@@ -82,7 +106,7 @@ async fn a_whole_process_takes_the_fewest_requests() {
     assert!(snapshot.version.verified_at.is_some_and(|verified| verified <= snapshot.version.fetched_at));
     assert!(snapshot.cover.raw.contains("fontes"));
     assert_eq!((sandbox.control().calls().len(), sandbox.control().charged()), (4, 600));
-    let metrics = client.metrics.render();
+    let metrics = client.opened.metrics.render();
     let cover = r#"juscache_upstream_requests_total{provider="escavador",endpoint="cover",outcome="ok"} 1"#;
     assert!(metrics.contains(cover), "{metrics}");
     assert!(metrics.contains(r#"juscache_upstream_cost_centavos_total{lane="interactive"} 600"#), "{metrics}");
@@ -147,14 +171,15 @@ async fn each_misbehaviour_has_its_failure_its_requests_and_its_cost() {
         (Fault::Blocked403, Cover, Failure::NoCredit, 1, 0),
         (Fault::ErrorsAsEmptyArray, Cover, Failure::Refused, 1, 0),
         (Fault::ErrorsAsEmptyArray, Movements, Failure::Refused, 3, 300),
-        (Fault::Reset, Cover, Failure::Unreachable, 2, 0),
+        // Not charged, and we cannot know.
+        (Fault::Reset, Cover, Failure::Unreachable, 2, 600),
         (Fault::CutJson, Movements, Failure::Unreadable, 3, 900),
         (Fault::Truncated, Cover, Failure::Unreadable, 2, 600),
         (Fault::WrongShape, Cover, Failure::Unreadable, 1, 300),
         (Fault::WrongShape, Movements, Failure::Unreadable, 2, 600),
         (Fault::NeverEnds, Cover, Failure::TimedOut, 2, 600),
-        // The vendor charged, and we cannot know.
-        (Fault::ChargedTimeout, Cover, Failure::TimedOut, 2, 0),
+        // Charged, and we presume so.
+        (Fault::ChargedTimeout, Cover, Failure::TimedOut, 2, 600),
         (Fault::Redirect(elsewhere.base_url()), Cover, Failure::Unreadable, 1, 0),
         (Fault::NextLoops, Movements, Failure::EndlessPages, 2, 600),
         (Fault::NextRepeatsCursor, Movements, Failure::EndlessPages, 3, 600),
@@ -179,10 +204,11 @@ async fn each_misbehaviour_has_its_failure_its_requests_and_its_cost() {
 #[actix_rt::test]
 async fn advice_is_passed_on() {
     let sandbox = vendor(SandboxSettings::default(), 1).await;
-    let client = client(settings(sandbox.base_url()));
     let mut advice = Vec::new();
     for retry_after in [None, Some("30".to_owned()), Some("Fri, 01 Jan 2100 00:00:00 GMT".to_owned())] {
         sandbox.control().set_fault(Fault::RateLimited { retry_after, html: false }, None, Some(1));
+        // A client each: what was said to one holds for all that it does.
+        let client = client(settings(sandbox.base_url()));
         advice.push(fetch(&client, LONG).await.unwrap_err().retry_after.unwrap().as_secs());
     }
     assert!(matches!(advice.as_slice(), [0..=65, 30, 86_400]), "{advice:?}");
@@ -193,11 +219,11 @@ async fn advice_is_passed_on() {
 async fn what_passes_is_repeated_and_then_forgotten() {
     let sandbox = vendor(SandboxSettings::default(), 30).await;
     let control = sandbox.control();
-    let client = client(settings(sandbox.base_url()));
+    let client = client(FetcherSettings { standing: generous(), ..settings(sandbox.base_url()) });
     let soon = Fault::RateLimited { retry_after: Some("1".into()), html: false };
-    // The two that are well framed or charged are paid twice.
+    // What was charged, or may have been, is paid twice.
     for (fault, cost) in
-        [(Fault::Html500, 600), (soon, 600), (Fault::Reset, 600), (Fault::CutJson, 900), (Fault::Truncated, 900)]
+        [(Fault::Html500, 600), (soon, 600), (Fault::Reset, 900), (Fault::CutJson, 900), (Fault::Truncated, 900)]
     {
         let name = fault.as_str();
         control.set_fault(fault, Some(Endpoint::Movements), Some(1));
@@ -288,17 +314,82 @@ async fn a_closed_port_is_tried_as_often_as_allowed() {
     sandbox.stop().await;
     assert_eq!(fetch(&client, LONG).await.unwrap_err().failure, Failure::Unreachable);
     let refused = r#"endpoint="cover",outcome="unreachable"} 3"#;
-    assert!(client.metrics.render().contains(refused), "{}", client.metrics.render());
+    assert!(client.opened.metrics.render().contains(refused), "{}", client.opened.metrics.render());
 }
 
 #[actix_rt::test]
 async fn a_key_that_is_no_header_is_said_so() {
-    let clock = SystemClock::shared();
-    let pace = Pace::new(1, Arc::clone(&clock));
+    let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
+    let settings = settings("http://x".into());
+    let opened = account(snapshot::Provider::Escavador, &settings);
     let broken = SecretString::from("two\nlines");
-    let error =
-        Escavador::new(&broken, settings("http://x".into()), pace, clock, SystemRandom::shared(), Metrics::new());
-    let error = error.unwrap_err();
+    let error = Escavador::new(&broken, &settings, Arc::clone(&opened.account), clock, random).unwrap_err();
     assert_eq!(error.failure(), Failure::Unauthorized);
     assert!(!error.to_string().contains("two"));
+}
+
+fn held(fetched: Fetched) -> Option<Arc<Entry>> {
+    let snapshot = found(fetched);
+    let fresh_until = snapshot.version.fetched_at;
+    Some(Arc::new(Entry::new(snapshot, fresh_until).unwrap()))
+}
+
+async fn refetch(client: &Escavador, held: Option<Arc<Entry>>, insist: bool) -> Result<Fetched, FetchError> {
+    let deadline = Deadline::after(SystemClock.monotonic(), LONG);
+    let fetch = Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held, insist, deadline };
+    client.process(fetch).await
+}
+
+/// Free before paid: what the vendor has not looked at again is not bought again.
+#[actix_rt::test]
+async fn nothing_is_bought_while_the_vendor_has_nothing_newer() {
+    let sandbox = vendor(SandboxSettings::default(), 60).await;
+    let control = sandbox.control();
+    let client = client(settings(sandbox.base_url()));
+    let held = held(fetch(&client, LONG).await.unwrap());
+    for _ in 0..3 {
+        let fetched = refetch(&client, held.clone(), false).await.unwrap();
+        assert!(matches!(fetched.answer, Answer::Current { .. }), "{fetched:?}");
+        assert_eq!((fetched.requests, fetched.cost_centavos), (1, 0));
+    }
+    assert_eq!(control.charged(), 600);
+    assert_eq!(refetch(&client, held.clone(), true).await.unwrap().cost_centavos, 600, "who insists pays");
+
+    control.verify(NUMBER, SystemClock.now());
+    let fetched = refetch(&client, held, false).await.unwrap();
+    assert_eq!((fetched.requests, fetched.cost_centavos), (3, 600), "the vendor has looked at the court since");
+    sandbox.stop().await;
+}
+
+/// Told twice: the documentation says that the status is free, and a third party measured it; should it be charged, it is not used.
+#[actix_rt::test]
+async fn a_free_check_that_is_charged_is_given_up() {
+    let mut settings_of_vendor = SandboxSettings::default();
+    settings_of_vendor.prices.status = 2;
+    let sandbox = vendor(settings_of_vendor, 60).await;
+    let client = client(settings(sandbox.base_url()));
+    let held = held(fetch(&client, LONG).await.unwrap());
+    assert_eq!(refetch(&client, held.clone(), false).await.unwrap().cost_centavos, 2);
+    let bought = refetch(&client, held, false).await.unwrap();
+    assert_eq!((bought.requests, bought.cost_centavos), (2, 600));
+    assert_eq!(sandbox.control().call_count(Endpoint::Status), 1);
+    sandbox.stop().await;
+}
+
+/// Every request is in the ledger, with what the vendor charged, whatever became of it.
+#[actix_rt::test]
+async fn the_ledger_has_what_the_vendor_charged() {
+    let sandbox = vendor(SandboxSettings::default(), 1_200).await;
+    let client = client(settings(sandbox.base_url()));
+    fetch(&client, LONG).await.unwrap();
+    sandbox.control().set_fault(Fault::ChargedTimeout, Some(Endpoint::Movements), Some(1));
+    fetch(&client, LONG).await.unwrap();
+    let batch = client.opened.ledger.next_batch(100).unwrap();
+    let booked: u64 = batch.calls.iter().map(|call| call.cost.centavos()).sum();
+    assert_eq!(i64::try_from(booked).unwrap(), sandbox.control().charged());
+    assert_eq!(batch.calls.len(), sandbox.control().calls().len());
+    let presumed = batch.calls.iter().filter(|call| call.cost.basis() == "presumed").count();
+    assert_eq!(presumed, 1, "the one whose answer never came");
+    assert_eq!(client.opened.ledger.open_calls(), 0);
+    sandbox.stop().await;
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use actix::{Handler, ResponseFuture};
 
 use super::messages::{
-    AccountBooks, AddAvoided, CloseAccount, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release, ReleaseNode,
-    Reserve, Reserved, StoreCalls,
+    AccountBooks, AddAvoided, CloseAccount, HasCompany, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release,
+    ReleaseNode, Reserve, Reserved, StoreCalls,
 };
 use super::queries;
 use crate::domain::snapshot::Provider;
@@ -42,4 +42,5 @@ answer!(ReadLedger => LedgerReport, store_timeout, queries::read_ledger);
 answer!(ReadPrices => Vec<(Provider, Endpoint, u64)>, store_timeout, queries::read_prices);
 answer!(AddAvoided => (), store_timeout, queries::add_avoided);
 answer!(ReadAccount => AccountBooks, store_timeout, queries::read_account);
+answer!(HasCompany => bool, store_timeout, queries::has_company);
 answer!(CloseAccount => bool, store_timeout, queries::close_account);

@@ -187,3 +187,13 @@ pub struct CloseAccount {
     /// The presumed rows that were not charged. The others were.
     pub uncharged: Vec<Id>,
 }
+
+/// Asks whether other processes have asked this vendor within a day: then what they have under way is not in the ledger yet.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<bool, PostgresError>")]
+pub struct HasCompany {
+    /// The vendor.
+    pub provider: Provider,
+    /// The process that asks.
+    pub node: Id,
+}

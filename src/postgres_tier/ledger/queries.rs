@@ -5,8 +5,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, SmallInt, Text, Tim
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::messages::{
-    AccountBooks, AddAvoided, CloseAccount, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release, ReleaseNode,
-    Reserve, Reserved, StoreCalls,
+    AccountBooks, AddAvoided, CloseAccount, HasCompany, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release,
+    ReleaseNode, Reserve, Reserved, StoreCalls,
 };
 use super::models::{AccountRow, BudgetRow, CallColumns, PresumedRow, PriceRow, hex, reserved, stored};
 use super::report::{AvoidedRow, Span, SumRow, assemble};
@@ -268,6 +268,24 @@ pub(super) async fn read_account(connection: &mut AsyncPgConnection, read: &Read
             Ok(account.unwrap_or_default().with(&presumed))
         })
         .await
+}
+
+/// Whether other processes have asked a vendor within a day.
+pub(super) async fn has_company(connection: &mut AsyncPgConnection, ask: &HasCompany) -> QueryResult<bool> {
+    let company: CompanyRow = diesel::sql_query(
+        "SELECT EXISTS (SELECT FROM api_calls WHERE at > now() - interval '1 day' AND provider = $1 AND node <> $2) AS found",
+    )
+    .bind::<Text, _>(ask.provider.as_str())
+    .bind::<Text, _>(ask.node.to_string())
+    .get_result(connection)
+    .await?;
+    Ok(company.found)
+}
+
+#[derive(QueryableByName)]
+struct CompanyRow {
+    #[diesel(sql_type = Bool)]
+    found: bool,
 }
 
 /// Takes stock, unless the ledger has changed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use juscache::ambient::{Clock, SystemClock};
 use juscache::coordinator::messages::{Demand, Lookup, LookupError, Reach};
+use juscache::domain::caller::Caller;
 use juscache::domain::cnj::Cnj;
 use juscache::domain::served::ServedFrom;
 use juscache::fetcher::messages::Failure;
@@ -21,6 +22,7 @@ fn lookup(cnj: &str, reach: Reach) -> Lookup {
     Lookup {
         cnj: Cnj::parse(cnj).expect("a valid number"),
         demand: Demand { reach, ..Demand::default() },
+        caller: Caller::Anonymous,
         deadline: Deadline::after(SystemClock.monotonic(), Duration::from_secs(60)),
     }
 }

@@ -104,7 +104,8 @@ impl Plan {
         self.settings.fetcher.base_url = vendor.base_url();
         let clock = Arc::new(ShiftedClock::default());
         let shared: Arc<ShiftedClock> = Arc::clone(&clock);
-        let app = App::start(self.settings, shared, SystemRandom::shared()).await.expect("the service starts");
+        let app =
+            Box::pin(App::start(self.settings, shared, SystemRandom::shared())).await.expect("the service starts");
         let (control, vendor_address) = (vendor.control().clone(), vendor.reachable());
         let client = http::client(Duration::from_secs(60));
         House { app, clock, client, vendor: Some(vendor), control, vendor_address, _folder: folder }

@@ -15,6 +15,8 @@ pub(in super::super) struct ErrorBody {
     pub(in super::super) text: Option<String>,
     /// The parameters that the vendor complains about.
     pub(in super::super) fields: Vec<String>,
+    /// What comes with it: of a busy answer, the update request that is open.
+    pub(in super::super) appends: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +29,8 @@ struct Raw {
     error: Option<String>,
     #[serde(default, deserialize_with = "lenient::object")]
     errors: Map<String, Value>,
+    #[serde(default)]
+    appends: Option<Value>,
 }
 
 impl ErrorBody {
@@ -40,6 +44,6 @@ impl ErrorBody {
         };
         let text = raw.message.or(raw.error);
         let fields = raw.errors.into_iter().map(|(name, _complaints)| name).collect();
-        (raw.code.is_some() || text.is_some()).then_some(Self { code: raw.code, text, fields })
+        (raw.code.is_some() || text.is_some()).then_some(Self { code: raw.code, text, fields, appends: raw.appends })
     }
 }

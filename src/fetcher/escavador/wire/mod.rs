@@ -8,6 +8,7 @@ mod error;
 mod lenient;
 mod movement;
 mod process;
+pub(super) mod update;
 
 pub(super) use error::ErrorBody;
 pub(super) use movement::{Classificacao, Fonte, Movimentacao, Page};
