@@ -23,6 +23,7 @@ use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
+use crate::fetcher::pace::Pace;
 use crate::http::server::{ConnectionSettings, bind, serve};
 use crate::http::state::{HttpSettings, HttpState, Lookups};
 use crate::journal::{self, Journal};
@@ -46,6 +47,7 @@ pub struct App {
     server_ended: oneshot::Receiver<io::Result<()>>,
     supervisor: Supervisor,
     coordinators: Coordinators,
+    pace: Arc<Pace>,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -128,8 +130,19 @@ impl App {
             // Nobody listens any more when the service was stopped on purpose.
             let _unheard = ended.send(running.await);
         });
-        let Tree { supervisor, coordinators, .. } = tree;
-        Ok(Self { address, http: state, server, server_ended, supervisor, coordinators, database, clock, lookup_limit })
+        let Tree { supervisor, coordinators, pace, .. } = tree;
+        Ok(Self {
+            address,
+            http: state,
+            server,
+            server_ended,
+            supervisor,
+            coordinators,
+            pace,
+            database,
+            clock,
+            lookup_limit,
+        })
     }
 
     /// Where it listens, with the real port.
@@ -185,6 +198,8 @@ impl App {
             self.http.close();
             stopped.await;
         }
+        // While Redis can still be told.
+        self.pace.sign_off().await;
         self.supervisor.shutdown().await;
         self.database.close().await;
     }

@@ -12,8 +12,9 @@ use crate::coordinator::Coordinators;
 use crate::coordinator::actor::Coordinator;
 use crate::coordinator::near::NearCopies;
 use crate::coordinator::tiers::Tiers;
+use crate::domain::snapshot::Provider;
 use crate::fetcher::Fetcher;
-use crate::fetcher::limiter::Pace;
+use crate::fetcher::pace::{Pace, Rate};
 use crate::journal::Journal;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
@@ -31,6 +32,8 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) postgres_status: PostgresStatus,
+    /// How fast the vendor is asked, by all nodes together.
+    pub(super) pace: Arc<Pace>,
 }
 
 impl Tree {
@@ -59,15 +62,20 @@ impl Tree {
                     .expect("a pool can be made")
             }))
         };
-        let redis = settings.redis.clone().filter(|_| !settings.coordinator.redis_ttl.is_zero()).map(|settings| {
+        let redis = settings.redis.clone().map(|settings| {
             let metrics = metrics.clone();
             supervisor.child(tier(patience, "redis", move || RedisTier::new(settings.clone(), metrics.clone())))
         });
+        // Outlives the fetcher's generations: a restart is no way around the vendor's limit.
+        let pace = {
+            let (clock, random) = (Arc::clone(clock), Arc::clone(random));
+            let rate = Rate::per_minute(settings.fetcher.requests_per_minute);
+            Pace::over(redis.as_ref(), Provider::Escavador, rate, clock, random)
+        };
         let fetcher = {
+            let pace = Arc::clone(&pace);
             let settings = settings.fetcher.clone();
             let (clock, random, metrics) = (Arc::clone(clock), Arc::clone(random), metrics.clone());
-            // Outlives the fetcher's generations: a restart is no way around the vendor's limit.
-            let pace = Pace::new(settings.requests_per_minute, Arc::clone(&clock));
             supervisor.child(tier(patience, "fetcher", move || {
                 Fetcher::paced(
                     Arc::clone(&pace),
@@ -78,6 +86,8 @@ impl Tree {
                 )
             }))
         };
+        // Without copies in it, Redis still is where the nodes share their pace.
+        let redis = redis.filter(|_| !settings.coordinator.redis_ttl.is_zero());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -104,7 +114,7 @@ impl Tree {
             })
         });
         let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
-        Ok(Self { supervisor, coordinators, postgres_status })
+        Ok(Self { supervisor, coordinators, postgres_status, pace })
     }
 }
 

@@ -9,13 +9,14 @@ use actix::{Actor, Context};
 use futures_util::future::{LocalBoxFuture, Shared};
 
 use super::escavador::Escavador;
-use super::limiter::Pace;
 use super::messages::{Failure, FetchError, Fetched};
+use super::pace::Pace;
 use super::provider::Provider;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
 use crate::domain::cnj::Cnj;
 use crate::supervised;
+use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
 
 /// The vendor's name among the tiers.
@@ -26,6 +27,7 @@ pub struct Fetcher {
     /// The vendor, or why there is none to ask.
     pub(super) provider: Result<Arc<dyn Provider>, Failure>,
     pub(super) metrics: Metrics,
+    pace: Arc<Pace>,
     /// The fetches under way.
     pub(super) running: Rc<RefCell<HashMap<Cnj, Running>>>,
 }
@@ -53,10 +55,10 @@ impl Fetcher {
         random: SharedRandom,
         metrics: Metrics,
     ) -> Self {
-        let provider = Self::provider(pace, settings, clock, random, metrics.clone());
+        let provider = Self::provider(Arc::clone(&pace), settings, clock, random, metrics.clone());
         // Until it is asked, nothing speaks against it.
         metrics.set_tier_up(TIER, provider.is_ok());
-        Self { provider, metrics, running: Rc::default() }
+        Self { provider, metrics, pace, running: Rc::default() }
     }
 
     fn provider(
@@ -82,6 +84,13 @@ impl Fetcher {
 
 impl Actor for Fetcher {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        // Without a provider nothing is sent, and nothing needs to be counted.
+        if self.provider.is_ok() {
+            detach_named("pace", Arc::clone(&self.pace).keep_counted());
+        }
+    }
 }
 
 supervised!(Fetcher);

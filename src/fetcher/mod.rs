@@ -9,15 +9,15 @@
 //! * [`messages`] is what the room is asked and what it answers; [`provider`] is what a vendor must be able to do, so that a second
 //!   one is a folder beside [`escavador`].
 //! * Every decision has one place: what a status means (`escavador/outcome.rs`), whether it is asked again (`escavador/retry.rs`),
-//!   when the pages end (`escavador/pages.rs`), how fast we may ask ([`limiter`]).
+//!   when the pages end (`escavador/pages.rs`), how fast we may ask ([`pace`]).
 //! * Nothing of a walk that did not reach its end is ever given out as a process.
 
 pub mod account;
 pub mod actor;
 pub mod escavador;
 mod handlers;
-pub mod limiter;
 pub mod messages;
+pub mod pace;
 pub mod provider;
 mod tls;
 pub mod update_messages;

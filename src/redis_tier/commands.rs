@@ -7,6 +7,7 @@ use redis::{RedisResult, Script, cmd};
 
 use super::connection::Connection;
 use super::messages::Written;
+use super::slots;
 
 /// Writes only what is newer. Bytes 9..24 of an envelope (counting from 1, as Lua does: 9 to 24) are its version and compare
 /// as text; whatever does not begin like an envelope has no version and gives way.
@@ -22,11 +23,12 @@ return 1
 /// The scripts, hashed once.
 pub(super) struct Scripts {
     write_if_newer: Script,
+    pub(super) take_slot: Script,
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        Self { write_if_newer: Script::new(WRITE_IF_NEWER) }
+        Self { write_if_newer: Script::new(WRITE_IF_NEWER), take_slot: slots::script() }
     }
 }
 

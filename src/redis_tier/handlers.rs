@@ -6,7 +6,8 @@ use actix::{Handler, ResponseFuture};
 
 use super::actor::RedisTier;
 use super::messages::{Read, RedisError, Remove, Write, Written};
-use super::{commands, keys};
+use super::slots::{Slot, TakeSlot};
+use super::{commands, keys, slots};
 
 impl Handler<Read> for RedisTier {
     type Result = ResponseFuture<Result<Option<bytes::Bytes>, RedisError>>;
@@ -49,6 +50,18 @@ impl Handler<Remove> for RedisTier {
             let key = keys::process(&remove.cnj);
             let link = link.ok_or(RedisError::Away)?;
             link.run(|mut connection| async move { commands::remove(&mut connection, &key).await }).await
+        })
+    }
+}
+
+impl Handler<TakeSlot> for RedisTier {
+    type Result = ResponseFuture<Result<Slot, RedisError>>;
+
+    fn handle(&mut self, ask: TakeSlot, _: &mut Self::Context) -> Self::Result {
+        let (link, scripts) = (self.link.clone(), Rc::clone(&self.scripts));
+        Box::pin(async move {
+            let link = link.ok_or(RedisError::Away)?;
+            link.run(|mut connection| async move { slots::take(&mut connection, &scripts.take_slot, &ask).await }).await
         })
     }
 }

@@ -1,4 +1,4 @@
-//! How processes are named in Redis.
+//! How things are named in Redis.
 
 use crate::domain::cnj::Cnj;
 
@@ -11,4 +11,16 @@ pub fn process(cnj: &Cnj) -> String {
     key.push_str(cnj.digits());
     key.push('}');
     key
+}
+
+/// `juscache:pace:{escavador}`: when the next request to a vendor is due.
+#[must_use]
+pub fn due(account: &str) -> String {
+    format!("juscache:pace:{{{account}}}")
+}
+
+/// `juscache:pace:{escavador}:nodes`: who sends requests to that vendor. The same hash tag, because one script uses both.
+#[must_use]
+pub fn nodes(account: &str) -> String {
+    format!("juscache:pace:{{{account}}}:nodes")
 }

@@ -1,8 +1,9 @@
-//! The shared tier, in Redis: one envelope a process, read and written in one round trip each.
+//! The shared tier, in Redis: one envelope a process, read and written in one round trip each, and the pace that all nodes share.
 //!
-//! - `keys`: how processes are named there.
+//! - `keys`: how things are named there.
 //! - `connection`: one server or a cluster, behind one connection type.
 //! - `commands`: what is sent.
+//! - `slots`: the pace: a slot for one request to a vendor, in one round trip.
 //! - `link`: the connections, and whether Redis is there at all.
 //! - `actor`, `handlers`, `messages`: the tier as an actor.
 
@@ -13,6 +14,7 @@ mod handlers;
 pub mod keys;
 mod link;
 pub mod messages;
+pub mod slots;
 
 use redis::RedisResult;
 

@@ -2,10 +2,14 @@
 //!
 //! Whoever uses them passes the moment in, so that every decision can be tested without waiting for it.
 
+pub mod adaptive;
 pub mod backoff;
 pub mod breaker;
 pub mod deadline;
+pub mod gcra;
 
+pub use adaptive::{Adaptive, AdaptiveSettings, Answered};
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState};
 pub use deadline::Deadline;
+pub use gcra::{Gcra, Micros};

@@ -17,9 +17,10 @@ use super::tally::Tally;
 use super::wire::{ErrorBody, WrongShape};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
+use crate::domain::caller::Lane;
 use crate::domain::snapshot::Provider;
-use crate::fetcher::limiter::{Held, Limiter, Pace};
 use crate::fetcher::messages::Failure;
+use crate::fetcher::pace::{Held, Limiter, Pace};
 use crate::fetcher::tls::install_cryptography;
 use crate::resilience::backoff::Backoff;
 use crate::resilience::deadline::Deadline;
@@ -142,7 +143,11 @@ impl Client {
         let mut last = None;
         loop {
             // What the vendor did says more than that we could not ask it again.
-            let admission = self.limiter.admit(deadline).await.map_err(|held| last.unwrap_or(setback_of(held)))?;
+            let admission = self
+                .limiter
+                .admit(Lane::Interactive, deadline)
+                .await
+                .map_err(|held| last.unwrap_or(setback_of(held)))?;
             if deadline.is_over(self.clock.monotonic()) {
                 return Err(last.unwrap_or(Setback::of(Failure::TimedOut, Repeat::Never)));
             }
