@@ -104,7 +104,7 @@ impl Adaptive {
         if busy.saturating_mul(2) < self.limit() {
             return;
         }
-        let step = if self.unproven { WHOLE } else { WHOLE * WHOLE / self.limit.max(1) };
+        let step = if self.unproven { WHOLE } else { WHOLE.div_ceil((self.limit / WHOLE).max(1)) };
         self.limit = self.limit.saturating_add(step).min(self.ceiling);
     }
 

@@ -9,7 +9,9 @@ pub mod deadline;
 pub mod gcra;
 pub mod retry_budget;
 
+pub use adaptive::{Adaptive, AdaptiveSettings, Answered};
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState};
 pub use deadline::Deadline;
+pub use gcra::{Gcra, Micros};
 pub use retry_budget::{RetryBudget, RetryBudgetSettings};

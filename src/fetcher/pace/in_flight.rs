@@ -81,11 +81,6 @@ impl InFlight {
         Some(Place { house: self, lane })
     }
 
-    /// Whether a request of this lane would have to wait.
-    pub(super) fn is_full(&self, lane: Lane) -> bool {
-        !self.state().has_room(lane)
-    }
-
     fn answered(&self, now: Instant, took: Duration, verdict: Answered) {
         let mut state = self.state();
         let busy = state.busy;
@@ -184,7 +179,6 @@ mod tests {
             assert_eq!(held.len(), background);
             let readers: Vec<_> = std::iter::from_fn(|| now_or_never(&house, Lane::Interactive)).collect();
             assert_eq!(readers.len(), limit - background);
-            assert!(house.is_full(Lane::Interactive));
             assert_eq!(house.pace.report().in_flight, limit);
             drop((held, readers));
             assert_eq!((house.pace.report().in_flight, house.pace.report().in_flight_limit), (0, limit));

@@ -33,6 +33,9 @@ mod pace;
 pub mod rate;
 mod standing;
 
+#[cfg(test)]
+mod simulation;
+
 pub use gate::{Admission, Held, Limiter};
 pub use pace::{Pace, PaceReport, SharedSlots};
 pub use rate::Rate;
