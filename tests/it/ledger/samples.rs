@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use juscache::ambient::SystemRandom;
@@ -12,11 +13,43 @@ use juscache::domain::snapshot::Provider;
 use juscache::ledger::call::{Call, CallOutcome, Cost, Draw, Endpoint, Id, Sent};
 use juscache::ledger::{DEFAULT_CAPACITY, Ledger};
 
+use crate::support::wait::eventually;
+
 /// Tells a child process of these tests which folder is meant.
 pub(crate) const FOLDER: &str = "JUSCACHE_TEST_LEDGER";
 
+/// Long enough for anything that happens on a disk.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 pub(crate) fn open(folder: &Path) -> Ledger {
     Ledger::open(folder, &SystemRandom::shared(), DEFAULT_CAPACITY).unwrap()
+}
+
+/// The same, and waits until so much is to be stored. A ledger that was dropped in this very process is not always free at once:
+/// a process that another test starts at this moment holds its lock as well, until it has become that other program.
+pub(crate) async fn open_with(folder: &Path, pending: usize) -> Ledger {
+    let ledger = open(folder);
+    eventually(PATIENCE, "what was left is taken over", async || {
+        ledger.adopt().await.unwrap();
+        ledger.pending() >= pending
+    })
+    .await;
+    assert_eq!(ledger.pending(), pending);
+    ledger
+}
+
+/// Takes over, stores and removes whatever is left in the folder, until only this ledger's own two files are there.
+pub(crate) async fn clear(folder: &Path, ledger: &Ledger) -> BTreeMap<Id, Call> {
+    let mut rows = BTreeMap::new();
+    eventually(PATIENCE, "all that was left is taken over", async || {
+        ledger.adopt().await.unwrap();
+        for (id, call) in store_all(ledger).await {
+            assert_eq!(rows.insert(id, call), None, "offered twice");
+        }
+        files(folder).len() == 2
+    })
+    .await;
+    rows
 }
 
 /// A request of `n` centavos, by which it is known again.
