@@ -31,7 +31,8 @@ pub enum LedgerError {
     Disk(#[source] io::Error),
 }
 
-/// The ledger of this process, in a folder that several processes may share. Clones are the same ledger.
+/// The ledger of this process, in a folder that several processes may share. Clones are the same ledger; once the last one is
+/// gone, and the last write has ended, the file is anybody's to take over.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     shared: Arc<Shared>,
@@ -213,7 +214,7 @@ impl Ledger {
     /// When the folder cannot be listed. A file that cannot be read is logged, and tried again the next time.
     pub async fn adopt(&self) -> io::Result<usize> {
         self.off_thread(|ledger| {
-            ledger.shared.writer.write_now();
+            drop(ledger.shared.writer.write_now());
             ledger.adopt_blocking()
         })
         .await

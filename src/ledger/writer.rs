@@ -94,24 +94,26 @@ impl Writer {
             }
             book.is_asked = true;
         }
-        let turn = Turn(Arc::clone(self));
+        let turn = Turn(Some(Arc::clone(self)));
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || drop(turn))),
             Err(_no_runtime) => drop(turn),
         }
     }
 
-    /// Writes all that is in the queue.
-    pub(super) fn write_now(&self) {
+    /// Writes all that is in the queue. Gives what the waiters are to be told.
+    pub(super) fn write_now(&self) -> Answers {
+        let mut answers = Answers::default();
         for _ in 0..WRITES_A_TURN {
-            if !self.write_once() {
-                return;
+            if !self.write_once(&mut answers) {
+                break;
             }
         }
+        answers
     }
 
     /// Says whether something is left that was not there before.
-    fn write_once(&self) -> bool {
+    fn write_once(&self, answers: &mut Answers) -> bool {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (lines, records) = {
             let mut book = self.book();
@@ -122,18 +124,16 @@ impl Writer {
         if lines.is_empty() {
             return false;
         }
-        let written = file.write(&lines, records);
-        drop(file);
-        match written {
-            Ok(()) => self.accept(lines),
+        match file.write(&lines, records) {
+            Ok(()) => self.accept(lines, answers),
             Err(error) => {
-                self.refuse(lines, &error);
+                self.refuse(lines, &error, answers);
                 false
             }
         }
     }
 
-    fn accept(&self, lines: Vec<Line>) -> bool {
+    fn accept(&self, lines: Vec<Line>, answers: &mut Answers) -> bool {
         let mut given_up = Vec::new();
         let mut book = self.book();
         for id in lines.iter().filter_map(|line| line.begins) {
@@ -144,21 +144,16 @@ impl Writer {
         for bytes in Record::stored(&given_up).unwrap_or_default() {
             book.write_some_time(bytes);
         }
-        drop(book);
-        for waiter in lines.into_iter().filter_map(|line| line.waiter) {
-            // Who has gone away has seen to it.
-            let _ = waiter.send(Ok(()));
-        }
+        answers.0.extend(lines.into_iter().filter_map(|line| Some((line.waiter?, Ok(())))));
         !given_up.is_empty()
     }
 
     /// What wants to begin is told that it may not; what has happened is kept, before what has come to the queue since.
-    fn refuse(&self, lines: Vec<Line>, error: &io::Error) {
-        let mut waiters = Vec::new();
+    fn refuse(&self, lines: Vec<Line>, error: &io::Error, answers: &mut Answers) {
         let mut book = self.book();
         let mut kept = Vec::new();
         for mut line in lines {
-            waiters.extend(line.waiter.take());
+            answers.0.extend(line.waiter.take().map(|waiter| (waiter, Err(same(error)))));
             match line.begins {
                 Some(id) => book.memory.refused(id),
                 None => kept.push(line),
@@ -166,9 +161,18 @@ impl Writer {
         }
         kept.append(&mut book.queue);
         book.queue = kept;
-        drop(book);
-        for waiter in waiters {
-            let _ = waiter.send(Err(same(error)));
+    }
+}
+
+/// What the waiters of some lines are to be told; they are told when it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Vec<(oneshot::Sender<io::Result<()>>, io::Result<()>)>);
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for (waiter, answer) in self.0.drain(..) {
+            // Who has gone away has seen to it.
+            let _ = waiter.send(answer);
         }
     }
 }
@@ -202,11 +206,14 @@ impl OwnFile {
 }
 
 /// A turn at writing, taken when it is dropped: after its thread has started, or when its runtime ends before that.
-struct Turn(Arc<Writer>);
+struct Turn(Option<Arc<Writer>>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.write_now();
+        let answers = self.0.as_ref().map(|writer| writer.write_now());
+        // Before anybody hears of it: who then drops the ledger has set its file free.
+        self.0 = None;
+        drop(answers);
     }
 }
 
@@ -263,17 +270,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writer = writer(folder.path());
         let mut first = begin(&writer, 1);
-        writer.write_now();
+        drop(writer.write_now());
         assert!(first.try_recv().unwrap().is_ok());
 
         let mend = refuse(&writer);
         for n in 2..100 {
             let mut refused = begin(&writer, n);
-            writer.write_now();
+            drop(writer.write_now());
             assert!(refused.try_recv().unwrap().is_err());
         }
         let mut ended = end(&writer, 1);
-        writer.write_now();
+        drop(writer.write_now());
         assert!(ended.try_recv().unwrap().is_err());
         let book = writer.book();
         assert_eq!((book.memory.open_calls(), book.memory.pending(), book.queue.len()), (0, 1, 1));
@@ -282,7 +289,7 @@ mod tests {
 
         mend();
         let mut again = begin(&writer, 2);
-        writer.write_now();
+        drop(writer.write_now());
         assert!(again.try_recv().unwrap().is_ok());
         let contents = contents(folder.path());
         assert_eq!((contents.open_calls(), contents.damaged), (1, 0));
@@ -295,7 +302,7 @@ mod tests {
         let writer = writer(folder.path());
         drop(begin(&writer, 1));
         assert!(!writer.book().memory.give_up(id(1)));
-        writer.write_now();
+        drop(writer.write_now());
         let contents = contents(folder.path());
         assert!(contents.whole > 0);
         assert_eq!((contents.open_calls(), writer.book().memory.open_calls()), (0, 0));
@@ -309,7 +316,7 @@ mod tests {
         let mut longest = 0;
         for n in 0..20_000_u128 {
             drop(begin(&writer, n));
-            writer.write_now();
+            drop(writer.write_now());
             drop(end(&writer, n));
             if n % 5 == 4 {
                 let mut book = writer.book();
@@ -323,7 +330,7 @@ mod tests {
             longest = longest.max(std::fs::metadata(&path).unwrap().len());
         }
         drop(begin(&writer, 30_000));
-        writer.write_now();
+        drop(writer.write_now());
         assert!((4 << 20..5 << 20).contains(&longest), "{longest}");
         let contents = contents(folder.path());
         assert_eq!((contents.damaged, contents.open_calls()), (0, 1));
@@ -338,7 +345,7 @@ mod tests {
         std::fs::create_dir(file(folder.path()).with_extension("tmp")).unwrap();
         for n in 0..20_000_u128 {
             let mut begun = begin(&writer, n);
-            writer.write_now();
+            drop(writer.write_now());
             assert!(begun.try_recv().unwrap().is_ok());
             let mut book = writer.book();
             assert!(book.memory.give_up(id(n)));
