@@ -1,13 +1,16 @@
-//! Money that is set aside before it is spent: the caps hold whoever asks, and nothing set aside is lost.
+//! Money that is set aside before it is spent: the caps hold whoever asks, and nothing set aside is lost. And money that may not have
+//! been spent, until the vendor's balance tells.
 
 use std::time::Duration;
 
 use chrono::Utc;
-use futures_util::future::{join_all, join4};
+use futures_util::future::{join, join_all, join4};
+use juscache::domain::snapshot::Provider;
 use juscache::ledger::call::{Call, Id};
 use juscache::ledger::report::Days;
 use juscache::postgres_tier::ledger::messages::{
-    Caps, CloseAccount, Period, ReadAccount, ReadBudget, ReadLedger, Release, ReleaseNode, Reserve, Reserved,
+    AccountBooks, BalanceBase, Caps, CloseAccount, Period, ReadAccount, ReadBudget, ReadLedger, Release, ReleaseNode,
+    Reserve, Reserved,
 };
 use juscache::postgres_tier::messages::PostgresError;
 use tokio_postgres::NoTls;
@@ -207,6 +210,89 @@ async fn what_was_set_aside_yesterday_is_spent_yesterday() {
     books.assert_exact();
 }
 
+#[actix_web::test]
+async fn an_account_is_closed_with_what_the_balance_tells() {
+    let books = Books::new("account").await;
+    let early = at("2026-01-31T12:00:00Z");
+    let late = at("2026-02-01T12:00:00Z");
+    let mut elsewhere = presumed(9, late, 50);
+    elsewhere.sent.provider = Provider::Datajud;
+    let calls = [call(1, early, 100), presumed(2, early, 20), presumed(3, late, 30), presumed(4, late, 40), elsewhere];
+    books.tier.store_calls(NODE, &calls).await;
+    let read = books.account().await;
+    let expected = vec![(Id::new(3), 30), (Id::new(4), 40), (Id::new(2), 20)];
+    assert_eq!(read, AccountBooks { booked_centavos: 190, presumed: expected, base: None });
+
+    let close = CloseAccount {
+        provider: Provider::Escavador,
+        balance_centavos: -7,
+        booked_centavos: read.booked_centavos,
+        // One that is charged, one that nobody knows, and one twice: only what is presumed is forgiven, and once.
+        uncharged: [2, 3, 3, 1, 12_345, 9].map(Id::new).to_vec(),
+    };
+    books.tier.store_calls(NODE, &[presumed(5, late, 1)]).await;
+    let before = books.text("SELECT * FROM api_calls ORDER BY id");
+    assert!(!books.tier.ask(close.clone()).await, "the ledger had changed");
+    assert_eq!(books.text("SELECT * FROM api_calls ORDER BY id"), before);
+    assert_eq!(books.account().await.base, None);
+
+    assert!(books.tier.ask(CloseAccount { booked_centavos: 191, ..close.clone() }).await);
+    let rows = books.text("SELECT right(id, 1), cost_centavos, cost_basis FROM api_calls ORDER BY id");
+    assert_eq!(rows, "1 100 charged 2 0 reconciled 3 0 reconciled 4 40 reconciled 5 1 reconciled 9 50 presumed");
+    assert_eq!((books.period("2026-01"), books.period("2026-01-31")), ("100 0".to_owned(), "100 0".to_owned()));
+    assert_eq!((books.period("2026-02"), books.period("2026-02-01")), ("91 0".to_owned(), "91 0".to_owned()));
+    let base = Some(BalanceBase { balance_centavos: -7, booked_centavos: 141 });
+    assert_eq!(books.account().await, AccountBooks { booked_centavos: 141, presumed: vec![], base });
+    books.assert_exact();
+
+    // Repeated, as after a lost answer: the total is another now, so nothing happens.
+    assert!(!books.tier.ask(CloseAccount { booked_centavos: 191, ..close.clone() }).await);
+    // A row that is stored again keeps what was found out about it.
+    books.tier.store_calls(OTHER, &calls).await;
+    assert_eq!(books.account().await.booked_centavos, 141);
+    let again = CloseAccount { balance_centavos: 900, booked_centavos: 141, uncharged: vec![], ..close };
+    assert!(books.tier.ask(again).await);
+    assert_eq!(books.account().await.base, Some(BalanceBase { balance_centavos: 900, booked_centavos: 141 }));
+    books.assert_exact();
+}
+
+#[actix_web::test]
+async fn an_account_that_was_never_used_can_be_closed() {
+    let books = Books::new("unused").await;
+    let close =
+        CloseAccount { provider: Provider::Escavador, balance_centavos: 5, booked_centavos: 0, uncharged: vec![] };
+    assert!(!books.tier.ask(CloseAccount { booked_centavos: 1, ..close.clone() }).await);
+    assert!(books.tier.ask(close).await);
+    let base = Some(BalanceBase { balance_centavos: 5, booked_centavos: 0 });
+    assert_eq!(books.account().await, AccountBooks { booked_centavos: 0, presumed: vec![], base });
+}
+
+#[actix_web::test]
+async fn rows_that_arrive_while_an_account_is_closed_are_in_it_or_make_it_fail() {
+    let books = Books::new("closing").await;
+    let now = Utc::now();
+    let second = Tier::on(&books.database.url).await;
+    let mut closed = 0;
+    for round in 0..30_u32 {
+        let read = books.account().await;
+        let close = CloseAccount {
+            provider: Provider::Escavador,
+            balance_centavos: 0,
+            booked_centavos: read.booked_centavos,
+            uncharged: read.presumed.iter().take(3).map(|(id, _)| *id).collect(),
+        };
+        let calls: Vec<Call> = (0..10).map(|n| presumed(u128::from(round * 100 + n), now, 4)).collect();
+        let (answer, ()) = join(books.tier.ask(close), second.store_calls(OTHER, &calls)).await;
+        books.assert_exact();
+        let after = books.account().await;
+        // Either everything that was presumed is settled and the new rows are not, or all of it still is.
+        let expected = if answer { 10 } else { read.presumed.len() + 10 };
+        assert_eq!(after.presumed.len(), expected, "round {round}, closed: {answer}");
+        closed += u32::from(answer);
+    }
+    assert!(closed > 0);
+}
+
 /// Everything that takes locks at once, over two months, from three nodes: none is refused, as a deadlock would be.
 #[actix_web::test]
 async fn everything_at_once_ends_with_exact_sums() {
@@ -214,7 +300,7 @@ async fn everything_at_once_ends_with_exact_sums() {
     let others = [Tier::on(&books.database.url).await, Tier::on(&books.database.url).await];
     let nodes = [&books.tier, &others[0], &others[1]];
     let moments = ["2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z", "2026-02-02T12:00:00Z"].map(at);
-    let provider = juscache::domain::snapshot::Provider::Escavador;
+    let provider = Provider::Escavador;
     for round in 0..8_u128 {
         let work = nodes.iter().zip(0_u128..).map(|(node, place)| async move {
             let base = round * 10_000 + place * 1_000;

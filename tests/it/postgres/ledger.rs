@@ -1,18 +1,17 @@
-//! The ledger: rows that are booked once, what is reported of them, and the accounts with the vendors.
+//! The ledger: rows that are booked once, and what is reported of them.
 
 use std::sync::Arc;
 
 use actix::{Handler, Message};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use juscache::domain::caller::{Caller, Lane};
 use juscache::domain::snapshot::Provider;
 use juscache::ledger::call::{Call, CallOutcome, Cost, Draw, Endpoint, Id, Sent};
 use juscache::ledger::report::{Avoided, BudgetLine, Days, LedgerReport, Sum};
 use juscache::postgres_tier::PostgresTier;
 use juscache::postgres_tier::ledger::messages::{
-    AccountBooks, AddAvoided, BalanceBase, Caps, CloseAccount, ReadAccount, ReadBudget, ReadLedger, ReadPrices,
-    Reserve, StoreCalls,
+    AccountBooks, AddAvoided, Caps, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Reserve, StoreCalls,
 };
 use juscache::postgres_tier::messages::PostgresError;
 use tokio_postgres::NoTls;
@@ -106,7 +105,7 @@ impl Books {
         self.tier.ask(ReadLedger { days, caps: Caps::default() }).await
     }
 
-    async fn account(&self) -> AccountBooks {
+    pub(super) async fn account(&self) -> AccountBooks {
         self.tier.ask(ReadAccount { provider: Provider::Escavador }).await
     }
 }
@@ -358,89 +357,6 @@ async fn prices_are_what_was_charged_lately() {
     assert_eq!(prices, [(Provider::Escavador, Endpoint::Cover, 6), (Provider::Escavador, Endpoint::Status, 0)]);
 }
 
-#[actix_web::test]
-async fn an_account_is_closed_with_what_the_balance_tells() {
-    let books = Books::new("account").await;
-    let early = at("2026-01-31T12:00:00Z");
-    let late = at("2026-02-01T12:00:00Z");
-    let mut elsewhere = presumed(9, late, 50);
-    elsewhere.sent.provider = Provider::Datajud;
-    let calls = [call(1, early, 100), presumed(2, early, 20), presumed(3, late, 30), presumed(4, late, 40), elsewhere];
-    books.tier.store_calls(NODE, &calls).await;
-    let read = books.account().await;
-    let expected = vec![(Id::new(3), 30), (Id::new(4), 40), (Id::new(2), 20)];
-    assert_eq!(read, AccountBooks { booked_centavos: 190, presumed: expected, base: None });
-
-    let close = CloseAccount {
-        provider: Provider::Escavador,
-        balance_centavos: -7,
-        booked_centavos: read.booked_centavos,
-        // One that is charged, one that nobody knows, and one twice: only what is presumed is forgiven, and once.
-        uncharged: [2, 3, 3, 1, 12_345, 9].map(Id::new).to_vec(),
-    };
-    books.tier.store_calls(NODE, &[presumed(5, late, 1)]).await;
-    let before = books.text("SELECT * FROM api_calls ORDER BY id");
-    assert!(!books.tier.ask(close.clone()).await, "the ledger had changed");
-    assert_eq!(books.text("SELECT * FROM api_calls ORDER BY id"), before);
-    assert_eq!(books.account().await.base, None);
-
-    assert!(books.tier.ask(CloseAccount { booked_centavos: 191, ..close.clone() }).await);
-    let rows = books.text("SELECT right(id, 1), cost_centavos, cost_basis FROM api_calls ORDER BY id");
-    assert_eq!(rows, "1 100 charged 2 0 reconciled 3 0 reconciled 4 40 reconciled 5 1 reconciled 9 50 presumed");
-    assert_eq!((books.period("2026-01"), books.period("2026-01-31")), ("100 0".to_owned(), "100 0".to_owned()));
-    assert_eq!((books.period("2026-02"), books.period("2026-02-01")), ("91 0".to_owned(), "91 0".to_owned()));
-    let base = Some(BalanceBase { balance_centavos: -7, booked_centavos: 141 });
-    assert_eq!(books.account().await, AccountBooks { booked_centavos: 141, presumed: vec![], base });
-    books.assert_exact();
-
-    // Repeated, as after a lost answer: the total is another now, so nothing happens.
-    assert!(!books.tier.ask(CloseAccount { booked_centavos: 191, ..close.clone() }).await);
-    // A row that is stored again keeps what was found out about it.
-    books.tier.store_calls(OTHER, &calls).await;
-    assert_eq!(books.account().await.booked_centavos, 141);
-    let again = CloseAccount { balance_centavos: 900, booked_centavos: 141, uncharged: vec![], ..close };
-    assert!(books.tier.ask(again).await);
-    assert_eq!(books.account().await.base, Some(BalanceBase { balance_centavos: 900, booked_centavos: 141 }));
-    books.assert_exact();
-}
-
-#[actix_web::test]
-async fn an_account_that_was_never_used_can_be_closed() {
-    let books = Books::new("unused").await;
-    let close =
-        CloseAccount { provider: Provider::Escavador, balance_centavos: 5, booked_centavos: 0, uncharged: vec![] };
-    assert!(!books.tier.ask(CloseAccount { booked_centavos: 1, ..close.clone() }).await);
-    assert!(books.tier.ask(close).await);
-    let base = Some(BalanceBase { balance_centavos: 5, booked_centavos: 0 });
-    assert_eq!(books.account().await, AccountBooks { booked_centavos: 0, presumed: vec![], base });
-}
-
-#[actix_web::test]
-async fn rows_that_arrive_while_an_account_is_closed_are_in_it_or_make_it_fail() {
-    let books = Books::new("closing").await;
-    let now = Utc::now();
-    let second = Tier::on(&books.database.url).await;
-    let mut closed = 0;
-    for round in 0..30_u32 {
-        let read = books.account().await;
-        let close = CloseAccount {
-            provider: Provider::Escavador,
-            balance_centavos: 0,
-            booked_centavos: read.booked_centavos,
-            uncharged: read.presumed.iter().take(3).map(|(id, _)| *id).collect(),
-        };
-        let calls: Vec<Call> = (0..10).map(|n| presumed(u128::from(round * 100 + n), now, 4)).collect();
-        let (answer, ()) = join(books.tier.ask(close), second.store_calls(OTHER, &calls)).await;
-        books.assert_exact();
-        let after = books.account().await;
-        // Either everything that was presumed is settled and the new rows are not, or all of it still is.
-        let expected = if answer { 10 } else { read.presumed.len() + 10 };
-        assert_eq!(after.presumed.len(), expected, "round {round}, closed: {answer}");
-        closed += u32::from(answer);
-    }
-    assert!(closed > 0);
-}
-
 const TABLES: [&str; 5] = ["api_calls", "budget_periods", "budget_reservations", "avoided_calls", "vendor_accounts"];
 
 #[actix_web::test]
@@ -487,7 +403,7 @@ async fn another_role_sees_and_changes_nothing() {
 async fn the_embedded_database_keeps_the_same_books() {
     use juscache::config::postgres::PostgresSettings;
     use juscache::postgres_tier::embedded::Embedded;
-    use juscache::postgres_tier::ledger::messages::Reserved;
+    use juscache::postgres_tier::ledger::messages::{CloseAccount, Reserved};
     use juscache::postgres_tier::migrations;
 
     let folder = tempfile::tempdir().unwrap();
