@@ -27,7 +27,7 @@ pub(super) fn of(text: &str) -> Value {
         };
         return with(51, "Conclusão", &[(3, value, kind, "tipo_de_conclusao")]);
     }
-    if has(&["AUDIENCIA"]) {
+    if starts(&["AUDIENCIA"]) {
         let kind = if has(&["CONCILIACAO"]) { (10, "conciliação") } else { (12, "instrução e julgamento") };
         let state = if has(&["REALIZADA"]) { (13, "realizada") } else { (9, "designada") };
         let of = [(16, kind.0, kind.1, "tipo_de_audiencia"), (15, state.0, state.1, "situacao_da_audiencia")];
@@ -35,6 +35,9 @@ pub(super) fn of(text: &str) -> Value {
     }
     if starts(&["JUNTADA"]) {
         return joined(&shouted);
+    }
+    if starts(&["REMETID"]) && has(&["RECURSO", "TRIBUNAL"]) {
+        return with(123, "Remessa", &[(18, 40, "em grau de recurso", "motivo_da_remessa")]);
     }
     plain(&shouted).unwrap_or_else(|| {
         let document = if has(&["CERTID"]) { (107, "Certidão") } else { (108, "Outros documentos") };
@@ -61,7 +64,7 @@ fn joined(shouted: &str) -> Value {
 
 /// Names that need no complement. The table's own name of the definitive archive is a leaf without its branch.
 fn plain(shouted: &str) -> Option<Value> {
-    const STARTS: [(&str, u32, &str); 20] = [
+    const STARTS: [(&str, u32, &str); 22] = [
         ("JULGADO PROCEDENTE EM PARTE", 221, "Procedência em Parte"),
         ("JULGADO(S) PROCEDENTE(S) EM PARTE", 221, "Procedência em Parte"),
         ("JULGADO PROCEDENTE", 219, "Procedência"),
@@ -81,6 +84,8 @@ fn plain(shouted: &str) -> Option<Value> {
         ("RECEBIDOS OS AUTOS", 132, "Recebimento"),
         ("INCLUIDO EM PAUTA", 417, "Inclusão em pauta"),
         ("EXTINTA A EXECUCAO", 196, "Extinção da execução ou do cumprimento da sentença"),
+        ("EMBARGOS DE DECLARACAO NAO", 200, "Não-Acolhimento de Embargos de Declaração"),
+        ("EMBARGOS DE DECLARACAO", 198, "Acolhimento de Embargos de Declaração"),
         ("EMENDA", 15_085, "Emenda à Inicial"),
     ];
     let begun = || shouted.contains("CUMPRIMENTO DE SENTENCA") && !shouted.starts_with("EXTINTA");
@@ -94,7 +99,7 @@ fn plain(shouted: &str) -> Option<Value> {
     if begun() {
         return Some(with(11_385, "Execução/Cumprimento de Sentença Iniciada (o)", &[]));
     }
-    if shouted.contains("INTIMACAO") {
+    if ["INTIMACAO", "NOTIFICACAO"].iter().any(|word| shouted.contains(word)) {
         return Some(with(12_265, "Expedida/certificada a intimação eletrônica", &[]));
     }
     ["DESPACHO", "CITE-SE", "RECEBIDA A PETICAO INICIAL"]
