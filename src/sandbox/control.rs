@@ -12,7 +12,7 @@ use super::number::Number;
 use super::process::{Process, ProcessShape};
 use super::route::Endpoint;
 use super::settings::{Known, SandboxSettings};
-use super::state::{ActiveFault, Entry, State};
+use super::state::{ActiveFault, Bucket, Entry, State};
 use super::update::UpdatePlan;
 use crate::ambient::SharedClock;
 
@@ -73,7 +73,9 @@ impl Control {
     #[must_use]
     pub fn new(settings: SandboxSettings, clock: SharedClock) -> Self {
         let monotonic = clock.monotonic();
-        let state = State::new(settings.credits_centavos, settings.latency, settings.requests_per_minute, monotonic);
+        let bucket = Bucket::full(settings.requests_per_minute, monotonic);
+        let search_bucket = Bucket::full(settings.datajud.requests_per_minute, monotonic);
+        let state = State::new(settings.credits_centavos, settings.latency, bucket, search_bucket);
         let shared = Shared {
             started_at: clock.now(),
             settings,
@@ -121,7 +123,7 @@ impl Control {
         self.shared.peak.store(self.in_flight(), Ordering::SeqCst);
     }
 
-    /// Adds a fault: for one endpoint or for all, for so many requests or until cleared. Faults for the same endpoint are
+    /// Adds a fault: for one endpoint or for all of Escavador's, for so many requests or until cleared. Faults for the same endpoint are
     /// used up in the order they were set.
     pub fn set_fault(&self, fault: Fault, endpoint: Option<Endpoint>, times: Option<u32>) {
         if times != Some(0) {
@@ -149,7 +151,8 @@ impl Control {
         self.set_outage(if unavailable { Outage::Reset } else { Outage::None });
     }
 
-    /// Starts or ends a whole outage of the given kind.
+    /// Starts or ends a whole outage of the given kind. It is Escavador's: DataJud on the same port is out with a lasting
+    /// [`Fault::Reset`] for [`Endpoint::Search`].
     pub fn set_outage(&self, outage: Outage) {
         self.state().outage = outage;
     }

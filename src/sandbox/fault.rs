@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::datajud::SearchFault;
 use super::reply::Reply;
 
 /// One way to misbehave. Unless said otherwise nothing is charged and the request is not looked at any further.
@@ -57,10 +58,16 @@ pub enum Fault {
     ChargedTimeout,
     /// Charged; 200 with JSON of another shape.
     WrongShape,
+    /// One of DataJud's own.
+    Search(SearchFault),
 }
 
 /// The names of all faults, as the control route takes them.
-pub(super) const NAMES: [&str; 21] = [
+pub(super) fn names() -> Vec<&'static str> {
+    VENDORS_NAMES.into_iter().chain(SearchFault::ALL.map(SearchFault::as_str)).collect()
+}
+
+const VENDORS_NAMES: [&str; 21] = [
     "html-500",
     "json-503",
     "rate-limited",
@@ -127,7 +134,10 @@ impl Fault {
             "redirect" => Self::Redirect(elsewhere),
             "charged-timeout" => Self::ChargedTimeout,
             "wrong-shape" => Self::WrongShape,
-            unknown => return Err(format!("no fault is called {unknown:?}")),
+            other => match SearchFault::named(other) {
+                Some(fault) => Self::Search(fault),
+                None => return Err(format!("no fault is called {other:?}")),
+            },
         })
     }
 
@@ -156,6 +166,7 @@ impl Fault {
             Self::Redirect(_) => "redirect",
             Self::ChargedTimeout => "charged-timeout",
             Self::WrongShape => "wrong-shape",
+            Self::Search(fault) => fault.as_str(),
         }
     }
 
@@ -198,6 +209,7 @@ impl Fault {
             }
             Self::GrauAsString => grau_as_string(body),
             Self::NullsInRequired => nulls_in_required(body),
+            Self::Search(fault) => fault.spoil(body),
             Self::WrongShape => *body = json!({"data": {"items": "indisponível"}, "success": true}),
             _ => {}
         }
@@ -275,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_listed_name_is_a_fault_that_goes_by_it() {
-        for name in NAMES {
+        for name in names() {
             assert_eq!(Fault::named(name, FaultDetails::default()).unwrap().as_str(), name);
         }
         assert!(Fault::named("earthquake", FaultDetails::default()).is_err());

@@ -7,10 +7,13 @@
 //!
 //! Served: process, movimentacoes, envolvidos, status-atualizacao, solicitar-atualizacao and v1 quantidade-creditos. Not
 //! served: monitors, callbacks, documents, search, batch updates. The switches for people are under `/__sandbox`.
+//!
+//! On the same port answers a simulated DataJud, the free second vendor, over the same processes: see `datajud`.
 
 mod answer;
 mod control;
 mod court;
+mod datajud;
 mod dice;
 mod fault;
 mod number;
@@ -30,10 +33,11 @@ mod update;
 mod wire;
 
 pub use control::{Call, Control, Outage};
+pub use datajud::SearchFault;
 pub use fault::Fault;
 pub use number::demo_numbers;
 pub use process::{MovementStyle, ProcessShape};
 pub use route::Endpoint;
 pub use server::Sandbox;
-pub use settings::{Known, Prices, SandboxSettings};
+pub use settings::{DatajudSandbox, Known, Prices, SandboxSettings};
 pub use update::{UpdateOutcome, UpdatePlan};

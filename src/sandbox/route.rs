@@ -1,6 +1,8 @@
-//! Which of the vendor's routes a request asks for.
+//! Which of the vendors' routes a request asks for.
 
-/// The vendor's routes that the sandbox knows.
+use super::datajud;
+
+/// The vendors' routes that the sandbox knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// `GET /api/v2/processos/numero_cnj/{n}`.
@@ -15,14 +17,24 @@ pub enum Endpoint {
     Update,
     /// `GET /api/v1/quantidade-creditos`, free.
     Credits,
+    /// DataJud's `POST /api_publica_{court}/_search`, free.
+    Search,
     /// Anything else: 404.
     Other,
 }
 
 impl Endpoint {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Cover, Self::Movements, Self::Envolvidos, Self::Status, Self::Update, Self::Credits, Self::Other];
+    pub const ALL: [Self; 8] = [
+        Self::Cover,
+        Self::Movements,
+        Self::Envolvidos,
+        Self::Status,
+        Self::Update,
+        Self::Credits,
+        Self::Search,
+        Self::Other,
+    ];
 
     /// The name used in calls, faults and the overview.
     #[must_use]
@@ -34,6 +46,7 @@ impl Endpoint {
             Self::Status => "status",
             Self::Update => "update",
             Self::Credits => "credits",
+            Self::Search => "search",
             Self::Other => "other",
         }
     }
@@ -49,6 +62,9 @@ impl Endpoint {
 pub(super) fn read<'a>(method: &str, path: &'a str) -> (Endpoint, Option<&'a str>) {
     if path == "/api/v1/quantidade-creditos" && method == "GET" {
         return (Endpoint::Credits, None);
+    }
+    if method == "POST" && datajud::index_of_path(path).is_some() {
+        return (Endpoint::Search, None);
     }
     let Some(tail) = path.strip_prefix("/api/v2/processos/numero_cnj/") else {
         return (Endpoint::Other, None);
@@ -77,6 +93,8 @@ mod tests {
         assert_eq!(read("POST", &format!("{base}/movimentacoes")), (Endpoint::Other, Some("1")));
         assert_eq!(read("POST", &format!("{base}/solicitar-atualizacao")), (Endpoint::Update, Some("1")));
         assert_eq!(read("GET", "/api/v1/quantidade-creditos"), (Endpoint::Credits, None));
+        assert_eq!(read("POST", "/api_publica_tjsp/_search"), (Endpoint::Search, None));
+        assert_eq!(read("GET", "/api_publica_tjsp/_mapping"), (Endpoint::Other, None));
         assert_eq!(read("GET", "/api/v2/tribunais"), (Endpoint::Other, None));
         assert!(Endpoint::ALL.into_iter().all(|endpoint| Endpoint::named(endpoint.as_str()) == Some(endpoint)));
     }

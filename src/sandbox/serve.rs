@@ -15,10 +15,11 @@ use tracing::warn;
 
 use super::answer::Asked;
 use super::control::{Call, Control, Outage};
+use super::datajud;
 use super::fault::Fault;
 use super::number::Number;
 use super::reply::{Body, Reply};
-use super::route;
+use super::route::{self, Endpoint};
 
 /// How long a fault that never answers holds a connection whose client does not leave.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -44,14 +45,15 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
     let _visit = control.enter();
     let (ordinal, outage, latency, fault) = {
         let mut state = control.state();
-        let (outage, latency) = (state.outage, state.latency);
+        let escavadors = endpoint != Endpoint::Search;
+        let (outage, latency) = (if escavadors { state.outage } else { Outage::None }, state.latency);
         let fault = if outage == Outage::None { state.take_fault(endpoint) } else { None };
         let ordinal = state.record(Call {
             at: control.clock().now(),
             method: request.method().to_string(),
             path: request.uri().to_string(),
             endpoint,
-            number: written.and_then(Number::parse).map(|number| number.masked()),
+            number: number_of(endpoint, written, &body).map(|number| number.masked()),
             status: None,
             centavos: 0,
             authorization: authorization.clone(),
@@ -68,7 +70,9 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
             return build(&reply).body(bytes(&reply));
         }
     }
-    warn_of_missing_header(&request, &control);
+    if endpoint != Endpoint::Search {
+        warn_of_missing_header(&request, &control);
+    }
     pause(latency).await;
     if let Some(Fault::Slow(delay)) = &fault {
         pause(*delay).await;
@@ -76,7 +80,9 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
     if fault == Some(Fault::Reset) {
         return hang_up(&request);
     }
-    let reply = fault.as_ref().and_then(Fault::early_reply).unwrap_or_else(|| {
+    let early =
+        |fault: &Fault| if endpoint == Endpoint::Search { datajud::early_reply(fault) } else { fault.early_reply() };
+    let reply = fault.as_ref().and_then(early).unwrap_or_else(|| {
         let host = request.connection_info().host().to_owned();
         let base = format!("http://{host}");
         let asked = Asked {
@@ -87,7 +93,11 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
             body: &body,
             base: &base,
         };
-        let mut reply = control.answer(&asked, fault == Some(Fault::NextRepeatsCursor));
+        let mut reply = if endpoint == Endpoint::Search {
+            control.search(request.path(), authorization.as_deref(), &body)
+        } else {
+            control.answer(&asked, fault == Some(Fault::NextRepeatsCursor))
+        };
         if let (Some(fault), Body::Json(body), 200) = (&fault, &mut reply.body, reply.status) {
             fault.spoil(body, &format!("{base}{}", request.uri()));
         }
@@ -95,6 +105,10 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
     });
     note(&control, ordinal, &reply, fault != Some(Fault::ChargedTimeout));
     deliver(&request, &reply, fault.as_ref()).await
+}
+
+fn number_of(endpoint: Endpoint, written: Option<&str>, body: &[u8]) -> Option<Number> {
+    if endpoint == Endpoint::Search { datajud::asked_for(body) } else { written.and_then(Number::parse) }
 }
 
 fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {

@@ -28,6 +28,8 @@ pub struct SandboxSettings {
     /// Whether `links.next` repeats `limit` and `ordem`. The documentation's example shows neither; with `false` a caller
     /// that follows the link as it is gets pages of 20, newest first.
     pub links_repeat_parameters: bool,
+    /// The simulated DataJud.
+    pub datajud: DatajudSandbox,
 }
 
 impl Default for SandboxSettings {
@@ -43,7 +45,26 @@ impl Default for SandboxSettings {
             prices: Prices::default(),
             update_delay: Duration::from_secs(30),
             links_repeat_parameters: true,
+            datajud: DatajudSandbox::default(),
         }
+    }
+}
+
+/// The simulated DataJud's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatajudSandbox {
+    /// The only accepted key; `None` lets any non-empty one pass.
+    pub api_key: Option<String>,
+    /// Token bucket of everybody (the terms of use allow 120); what exceeds it gets 429.
+    pub requests_per_minute: u32,
+    /// How many days the courts hand movements in late, counted from today on the injected clock. Real ones need one to seven; with
+    /// zero everything is there at once.
+    pub lag_days: u32,
+}
+
+impl Default for DatajudSandbox {
+    fn default() -> Self {
+        Self { api_key: None, requests_per_minute: 120, lag_days: 0 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the simulated vendor remembers: processes, balance, rate bucket, faults and the calls it received.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,13 +50,17 @@ pub(super) struct State {
     pub(super) latency: Duration,
     pub(super) outage: Outage,
     pub(super) bucket: Bucket,
+    /// DataJud's own.
+    pub(super) search_bucket: Bucket,
+    /// Digits of processes that DataJud does not know, whatever Escavador does.
+    pub(super) unsearchable: HashSet<String>,
     pub(super) last_update: u64,
     pub(super) last_li: u64,
     last_movement: i64,
 }
 
 impl State {
-    pub(super) fn new(credits: i64, latency: Duration, requests_per_minute: u32, now: Instant) -> Self {
+    pub(super) fn new(credits: i64, latency: Duration, bucket: Bucket, search_bucket: Bucket) -> Self {
         Self {
             entries: HashMap::new(),
             credits,
@@ -67,7 +71,9 @@ impl State {
             faults: Vec::new(),
             latency,
             outage: Outage::None,
-            bucket: Bucket::full(requests_per_minute, now),
+            bucket,
+            search_bucket,
+            unsearchable: HashSet::new(),
             last_update: 0,
             last_li: 216_029_777,
             // Above every invented id: news comes with the newest ids, whatever its day.
@@ -92,9 +98,11 @@ impl State {
         self.calls.get_mut(at)
     }
 
-    /// The first fault that is meant for `endpoint`, used up by one.
+    /// The first fault that is meant for `endpoint`, used up by one. One for all endpoints is for all of Escavador's: DataJud is another
+    /// vendor, and has to be named.
     pub(super) fn take_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        let at = self.faults.iter().position(|active| active.endpoint.is_none_or(|only| only == endpoint))?;
+        let is_meant = |only: Option<Endpoint>| only.map_or(endpoint != Endpoint::Search, |only| only == endpoint);
+        let at = self.faults.iter().position(|active| is_meant(active.endpoint))?;
         let active = self.faults.get_mut(at)?;
         let fault = active.fault.clone();
         if let Some(left) = &mut active.left {
@@ -220,10 +228,12 @@ mod tests {
 
     #[test]
     fn faults_are_taken_in_order_by_endpoint_and_used_up() {
-        let mut state = State::new(0, Duration::ZERO, 1, SystemClock.monotonic());
+        let bucket = Bucket::full(1, SystemClock.monotonic());
+        let mut state = State::new(0, Duration::ZERO, bucket, bucket);
         let active = |fault, endpoint, left| ActiveFault { fault, endpoint, left };
         state.faults.push(active(Fault::Html500, Some(Endpoint::Cover), Some(2)));
         state.faults.push(active(Fault::Reset, None, Some(1)));
+        assert_eq!(state.take_fault(Endpoint::Search), None);
         assert_eq!(state.take_fault(Endpoint::Movements), Some(Fault::Reset));
         assert_eq!(state.take_fault(Endpoint::Movements), None);
         assert_eq!(state.take_fault(Endpoint::Cover), Some(Fault::Html500));

@@ -168,8 +168,8 @@ async fn add_fault(control: Data<Control>, body: Bytes) -> Result<HttpResponse, 
             Wrong::name(format!("no endpoint is called {name:?}"), "endpoints", &Endpoint::ALL.map(Endpoint::as_str))
         })?),
     };
-    let fault =
-        Fault::named(&asked.fault, asked.details).map_err(|sentence| Wrong::name(sentence, "faults", &fault::NAMES))?;
+    let fault = Fault::named(&asked.fault, asked.details)
+        .map_err(|sentence| Wrong::name(sentence, "faults", &fault::names()))?;
     control.set_fault(fault, endpoint, asked.times);
     Ok(done(StatusCode::CREATED, &control))
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod faults;
+mod searches;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
