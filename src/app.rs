@@ -22,14 +22,17 @@ use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
+use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{HttpSettings, HttpState, Lookups};
+use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups};
 use crate::journal::{self, Journal};
 use crate::resilience::Deadline;
 use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
+use crate::updates::Updates;
+use crate::updates::messages::{self as updates, UpdateError};
 
 /// How long a start waits for the tier to find the database that was migrated just now.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -119,6 +122,7 @@ impl App {
             Arc::clone(&clock),
             random,
             http,
+            Arc::new(tree.updates.clone()),
         );
         let connections = ConnectionSettings::new(settings.server.workers);
         let (running, server) = serve(listener, state.clone(), &connections)
@@ -197,5 +201,15 @@ impl Lookups for Coordinators {
 
     fn near(&self, cnj: &Cnj) -> Option<Served> {
         Self::near(self, cnj, &Demand::default())?.ok()
+    }
+}
+
+impl CourtDesk for Updates {
+    fn ask(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
+        Self::ask(self, cnj, Caller::Anonymous, deadline).boxed()
+    }
+
+    fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
+        Self::status(self, cnj, Caller::Anonymous, deadline).boxed()
     }
 }

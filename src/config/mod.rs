@@ -2,7 +2,7 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`: one concern each, with the reason for every bound.
+//! - `server`, `coordinator`, `redis`, `postgres`, `fetcher`, `supervision`, `updates`: one concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod coordinator;
@@ -14,6 +14,7 @@ pub mod reserved;
 pub mod server;
 pub mod source;
 pub mod supervision;
+pub mod updates;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ use self::redis::RedisSettings;
 use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
+use self::updates::UpdateSettings;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct Settings {
     pub coordinator: CoordinatorSettings,
     /// The actor tree.
     pub supervision: SupervisionSettings,
+    /// Asking the court.
+    pub updates: UpdateSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -62,6 +66,7 @@ impl Settings {
             database_url: read_database_url(&mut reader),
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
+            updates: UpdateSettings::default(),
             redis: read_redis(&mut reader),
             fetcher: read_fetcher(&mut reader),
             without_effect: reserved::check(&mut reader),

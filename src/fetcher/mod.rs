@@ -20,6 +20,7 @@ pub mod limiter;
 pub mod messages;
 pub mod provider;
 mod tls;
+mod update_handlers;
 pub mod update_messages;
 
 pub use actor::Fetcher;

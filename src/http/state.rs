@@ -10,7 +10,9 @@ use tokio::sync::{Semaphore, watch};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
+use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
+use crate::updates::messages::{Standing, UpdateError};
 
 /// Whoever answers lookups.
 pub trait Lookups: Send + Sync {
@@ -19,6 +21,15 @@ pub trait Lookups: Send + Sync {
 
     /// A fresh copy that is at hand, for a reader who wants nothing special. None says nothing: ask with a lookup then.
     fn near(&self, cnj: &Cnj) -> Option<Served>;
+}
+
+/// Whoever asks the court through the vendor.
+pub trait CourtDesk: Send + Sync {
+    /// Has the vendor look at the court, unless it is doing so already. May cost money.
+    fn ask(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
+
+    /// How the last request of a process stands. Costs nothing.
+    fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
 }
 
 /// Whoever knows how the service is.
@@ -120,6 +131,8 @@ pub struct HttpState {
     pub random: SharedRandom,
     /// Bounds and words.
     pub settings: HttpSettings,
+    /// Asks the court.
+    pub court: Arc<dyn CourtDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -136,9 +149,11 @@ impl HttpState {
         clock: SharedClock,
         random: SharedRandom,
         settings: HttpSettings,
+        court: Arc<dyn CourtDesk>,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        Self { lookups, readiness, metrics, clock, random, settings, renders, closing: watch::Sender::new(false) }
+        let closing = watch::Sender::new(false);
+        Self { lookups, readiness, metrics, clock, random, settings, court, renders, closing }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

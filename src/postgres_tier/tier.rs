@@ -160,7 +160,13 @@ impl Tier {
         Ok(())
     }
 
-    async fn operate<T>(
+    /// How long things may take.
+    pub(super) fn settings(&self) -> &PostgresSettings {
+        &self.settings
+    }
+
+    /// Does `work` on a connection within a time, or not at all while the server is known to be away. It must bear being done twice.
+    pub(super) async fn operate<T>(
         &self,
         within: Duration,
         work: impl AsyncFn(&mut AsyncPgConnection) -> Result<T, QueryError>,

@@ -26,8 +26,10 @@ use crate::domain::snapshot::Snapshot;
 use crate::http::boundary::boundary;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
-use crate::http::state::{Health, HttpSettings, HttpState, Lookups, Readiness, Report, TierLine};
+use crate::http::state::{CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, TierLine};
+use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
+use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
 
 /// The process that the fake holds, and its two reads.
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
@@ -98,6 +100,19 @@ impl Lookups for Fake {
     }
 }
 
+/// A desk that nobody may come to.
+struct NoCourt;
+
+impl CourtDesk for NoCourt {
+    fn ask(&self, cnj: Cnj, _: Deadline) -> BoxFuture<'_, Result<UpdateStanding, UpdateError>> {
+        panic!("nobody may ask the court about {cnj}")
+    }
+
+    fn status(&self, cnj: Cnj, _: Deadline) -> BoxFuture<'_, Result<UpdateStanding, UpdateError>> {
+        panic!("nobody may ask about {cnj}")
+    }
+}
+
 struct Standing(bool);
 
 impl Readiness for Standing {
@@ -143,6 +158,7 @@ impl House {
             Arc::new(Stopped),
             SystemRandom::shared(),
             settings,
+            Arc::new(NoCourt),
         );
         Self { state, asked }
     }
