@@ -6,4 +6,5 @@ mod answers;
 mod encoding;
 mod refusals;
 mod shortcut;
+mod updates;
 mod wire;
