@@ -12,3 +12,4 @@ mod http;
 mod postgres;
 mod supervision;
 mod support;
+mod updates;

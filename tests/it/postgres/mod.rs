@@ -18,3 +18,4 @@ mod samples;
 mod schema;
 mod store;
 mod tls;
+mod updates;
