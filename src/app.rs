@@ -30,13 +30,15 @@ use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{HttpSettings, HttpState, Lookups, Services};
+use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups, Services};
 use crate::journal::{self, Journal};
 use crate::ledger::{self, Ledger};
 use crate::resilience::Deadline;
 use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
+use crate::updates::Updates;
+use crate::updates::messages::{self as updates, UpdateError};
 
 /// How long a start waits for the tier to find the database that was migrated just now.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -131,11 +133,12 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, .. } = tree;
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
+            court: Arc::new(updates),
             door: Arc::new(door),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
@@ -234,5 +237,15 @@ impl Lookups for Coordinators {
 
     fn near(&self, cnj: &Cnj) -> Option<Served> {
         Self::near(self, cnj, &Demand::default())?.ok()
+    }
+}
+
+impl CourtDesk for Updates {
+    fn ask(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
+        Self::ask(self, cnj, Caller::Anonymous, deadline).boxed()
+    }
+
+    fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
+        Self::status(self, cnj, Caller::Anonymous, deadline).boxed()
     }
 }

@@ -17,3 +17,4 @@ pub mod resilience;
 pub mod sandbox;
 pub mod supervision;
 pub mod telemetry;
+pub mod updates;

@@ -21,6 +21,9 @@ use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
+use crate::updates::book::{Shelf, Unsaved};
+use crate::updates::refresher::Chain;
+use crate::updates::{CourtUpdates, Surroundings, Updates};
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
@@ -32,6 +35,7 @@ const JOURNAL_GRACE: Duration = Duration::from_secs(4);
 pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
+    pub(super) updates: Updates,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -74,6 +78,7 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
+        let (court, shelf) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -100,7 +105,20 @@ impl Tree {
             })
         });
         let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
-        Ok(Self { supervisor, coordinators, postgres_status, vendors, books })
+        let updates = {
+            let settings = settings.updates;
+            let around = Surroundings {
+                court: Arc::new(court),
+                refresher: Arc::new(Chain::new(coordinators.clone(), Arc::clone(clock))),
+                book: Arc::new(Shelf::new(shelf, Arc::clone(clock), settings.book_patience)),
+                unsaved: Unsaved::default(),
+                clock: Arc::clone(clock),
+            };
+            let factory = move || CourtUpdates::new(settings, around.clone());
+            let permits = settings.permits;
+            Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
+        };
+        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf.
+//! - `caller`: on whose behalf. `update`: a request to look at the court.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod caller;
@@ -24,5 +24,6 @@ pub mod render;
 pub(crate) mod sample;
 pub mod served;
 pub mod snapshot;
+pub mod update;
 pub mod version;
 pub mod view;

@@ -251,6 +251,12 @@ impl Problem {
         Self { retry_after: Some(wait), ..self }
     }
 
+    /// Says what it cost all the same.
+    #[must_use]
+    pub fn spent(self, cost_centavos: u64) -> Self {
+        Self { cost_centavos, ..self }
+    }
+
     /// An address that answers only `methods`, written as `Allow` wants them.
     #[must_use]
     pub fn method_not_allowed(methods: &'static str) -> Self {
@@ -374,7 +380,8 @@ impl From<LookupError> for Problem {
     }
 }
 
-fn upstream(failure: Failure) -> (Kind, &'static str) {
+/// Which problem a vendor's failure is, and the sentence for whoever wanted a copy.
+pub(super) fn upstream(failure: Failure) -> (Kind, &'static str) {
     let detail = match failure {
         Failure::NoCredit => {
             return (

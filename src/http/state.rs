@@ -13,7 +13,9 @@ use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
+use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
+use crate::updates::messages::{Standing, UpdateError};
 
 /// Whoever answers lookups.
 pub trait Lookups: Send + Sync {
@@ -22,6 +24,15 @@ pub trait Lookups: Send + Sync {
 
     /// A fresh copy that is at hand, for a reader who wants nothing special. None says nothing: ask with a lookup then.
     fn near(&self, cnj: &Cnj) -> Option<Served>;
+}
+
+/// Whoever asks the court through the vendor.
+pub trait CourtDesk: Send + Sync {
+    /// Has the vendor look at the court, unless it is doing so already. May cost money.
+    fn ask(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
+
+    /// How the last request of a process stands. Costs nothing.
+    fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
 }
 
 /// Whoever knows how the service is.
@@ -128,6 +139,8 @@ pub struct Services {
     pub readiness: Arc<dyn Readiness>,
     /// Keeps the books.
     pub books: Arc<dyn Books>,
+    /// Asks the court.
+    pub court: Arc<dyn CourtDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
 }
@@ -151,6 +164,8 @@ pub struct HttpState {
     pub random: SharedRandom,
     /// Bounds and words.
     pub settings: HttpSettings,
+    /// Asks the court.
+    pub court: Arc<dyn CourtDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -168,9 +183,9 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, door } = services;
+        let Services { lookups, readiness, books, court, door } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, door, metrics, clock, random, settings, renders, closing }
+        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, renders, closing }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

@@ -14,6 +14,7 @@ mod queries;
 mod schema;
 pub mod status;
 mod tier;
+pub mod updates;
 
 pub use actor::PostgresTier;
 pub use status::PostgresStatus;

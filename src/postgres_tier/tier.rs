@@ -160,11 +160,12 @@ impl Tier {
         Ok(())
     }
 
+    /// How long things may take.
     pub(super) fn settings(&self) -> &PostgresSettings {
         &self.settings
     }
 
-    /// Asks the server, at once refused while it is away. `work` must bear being done twice.
+    /// Does `work` on a connection within a time, or not at all while the server is known to be away. It must bear being done twice.
     pub(super) async fn operate<T>(
         &self,
         within: Duration,

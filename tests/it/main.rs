@@ -13,3 +13,4 @@ mod ledger;
 mod postgres;
 mod supervision;
 mod support;
+mod updates;

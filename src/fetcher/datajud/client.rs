@@ -126,6 +126,7 @@ impl Client {
     async fn ask(&self, url: &Url, query: &Value, errand: &Errand, tally: &mut Tally) -> Result<Page, Setback> {
         let mut failed = 0_u32;
         let mut last = None;
+        self.account.tried();
         loop {
             // What the service did says more than that we could not ask it again.
             let begun = self.account.begin(Endpoint::Search, errand).await;
@@ -146,8 +147,8 @@ impl Client {
             failed = failed.saturating_add(1);
             let (remaining, fraction) = (errand.deadline.remaining(self.clock.monotonic()), self.random.fraction());
             match self.patience.pause(failed, &setback, remaining, fraction) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(setback),
+                Some(pause) if self.account.may_retry() => tokio::time::sleep(pause).await,
+                _ => return Err(setback),
             }
             last = Some(setback);
         }

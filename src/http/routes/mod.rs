@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod problems;
 pub mod summary;
+pub mod updates;
 
 /// Bodies below this gain nothing from compression: they fit one packet as they are.
 const SMALLEST_COMPRESSED: usize = 1024;
@@ -31,6 +32,8 @@ pub fn mount(config: &mut ServiceConfig) {
     config
         .service(read(&format!("{DETAILED_PREFIX}{{cnj:.*}}{DETAILED_SUFFIX}"), web::to(detailed::page)))
         .service(read("/api/v1/process-movements/{cnj:.*}/summary", web::to(summary::page)))
+        .service(updates::request_page("/api/v1/process-updates/{cnj:.*}/request"))
+        .service(read("/api/v1/process-updates/{cnj:.*}/status", web::to(updates::status)))
         .service(read("/health/live", web::to(health::live)))
         .service(read("/health/ready", web::to(health::ready)))
         .service(read("/metrics", web::to(metrics::page)))

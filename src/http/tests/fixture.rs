@@ -28,10 +28,12 @@ use crate::http::boundary::boundary;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
+    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
 };
 use crate::ledger::report::{Days, LedgerReport};
+use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
+use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
 
 /// The process that the fake holds, and its two reads.
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
@@ -105,6 +107,19 @@ impl Lookups for Fake {
     }
 }
 
+/// A desk that nobody may come to.
+struct NoCourt;
+
+impl CourtDesk for NoCourt {
+    fn ask(&self, cnj: Cnj, _: Deadline) -> BoxFuture<'_, Result<UpdateStanding, UpdateError>> {
+        panic!("nobody may ask the court about {cnj}")
+    }
+
+    fn status(&self, cnj: Cnj, _: Deadline) -> BoxFuture<'_, Result<UpdateStanding, UpdateError>> {
+        panic!("nobody may ask about {cnj}")
+    }
+}
+
 struct Standing(bool);
 
 impl Readiness for Standing {
@@ -157,6 +172,7 @@ impl House {
                 lookups: Arc::new(Fake { answer, near, asked: Arc::clone(&asked) }),
                 readiness: Arc::new(Standing(ready)),
                 books: Arc::new(Shut),
+                court: Arc::new(NoCourt),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
             },
             Metrics::new(),

@@ -8,4 +8,5 @@ mod avoided;
 mod encoding;
 mod refusals;
 mod shortcut;
+mod updates;
 mod wire;

@@ -17,7 +17,7 @@ use crate::http::server::{ConnectionSettings, serve};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Running {
+pub(super) struct Running {
     address: SocketAddr,
     handle: ServerHandle,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -28,7 +28,7 @@ impl Running {
         clippy::disallowed_methods,
         reason = "the server under test lives on a thread of its own, as in the service"
     )]
-    fn start(house: &House) -> Self {
+    pub(super) fn start(house: &House) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let state = house.state.clone();
@@ -51,7 +51,7 @@ impl Running {
     }
 
     /// Everything the server says to these bytes on a connection of their own.
-    fn shout(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(super) fn shout(&self, bytes: &[u8]) -> Vec<u8> {
         let mut client = self.connect();
         // The server may close while we still write; what it said before counts.
         let _ = client.0.get_mut().write_all(bytes);

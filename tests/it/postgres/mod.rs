@@ -20,3 +20,4 @@ mod samples;
 mod schema;
 mod store;
 mod tls;
+mod updates;

@@ -1,0 +1,6 @@
+//! Whole requests over an invented vendor, with invented time.
+
+mod asking;
+mod following;
+mod nodes;
+mod world;
