@@ -24,7 +24,7 @@ pub struct TakeSlot {
     pub interval: i64,
     /// What a bucket of which nothing is known owes.
     pub burst_time: i64,
-    /// The vendor's window: nothing is owed for longer.
+    /// The vendor's window: what is remembered is remembered for that much longer than needed.
     pub window: i64,
     /// A node that was not heard of for this long may be living on its own share, which is kept free for it …
     pub silent_after: i64,
@@ -37,8 +37,9 @@ pub struct TakeSlot {
     pub used_share: bool,
     /// The node ends: it is counted no more, whatever it asks.
     pub leaving: bool,
-    /// When the next request is due, as this node was last told; zero if never. A replica that took over may know less.
-    pub known_due: i64,
+    /// How long until the next request is due, as far as this node was told and time has passed since; less than nothing if it is
+    /// due, or was never told. A Redis that lost its memory, or a replica that took over, may know less.
+    pub owed: i64,
 }
 
 /// What Redis says.
@@ -48,8 +49,8 @@ pub struct Slot {
     pub wait: Option<Duration>,
     /// Nodes known, the silent ones included.
     pub nodes: u32,
-    /// When the next request is due, by Redis' clock.
-    pub due: i64,
+    /// Microseconds until the next request is due; less than nothing if it is due.
+    pub owed: i64,
 }
 
 /// `KEYS`: when the next request is due; the nodes, with when each was last heard of.
@@ -60,11 +61,16 @@ local wanted, tolerance = ARGV[2] == '1', tonumber(ARGV[3])
 local interval, burst_time, window = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local silent_after, forget_after = tonumber(ARGV[7]), tonumber(ARGV[8])
 local believed, used_share, leaving = tonumber(ARGV[9]), ARGV[10] == '1', ARGV[11] == '1'
-local known_due = tonumber(ARGV[12])
+local owed = tonumber(ARGV[12])
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local text = function(number) return string.format('%.0f', number) end
 
+-- Heard of in the future: the clock was set back. They are heard of now.
+local ahead = redis.call('ZRANGEBYSCORE', nodes_key, text(now + 1000000), '+inf')
+for _, member in ipairs(ahead) do
+  redis.call('ZADD', nodes_key, text(now), member)
+end
 redis.call('ZREMRANGEBYSCORE', nodes_key, '-inf', text(now - forget_after))
 local stranger = not redis.call('ZSCORE', nodes_key, node)
 if leaving then
@@ -87,15 +93,16 @@ if stranger and believed > 0 and not leaving then
 end
 local nodes = redis.call('ZCARD', nodes_key)
 local silent = redis.call('ZCOUNT', nodes_key, '-inf', '(' .. text(now - silent_after))
+local spread = interval
 if silent > 0 then
-  interval = math.ceil(interval * nodes / math.max(nodes - silent, 1))
+  spread = math.min(math.ceil(interval * nodes / math.max(nodes - silent, 1)), forget_after)
 end
 
--- Nothing known, or a clock that was set back: as if the burst had just been used up.
+-- Nothing is known, or it cannot be right: as if the burst had just been used up.
 local owing = now + burst_time
 local due = tonumber(redis.call('GET', due_key))
-if not due or due > owing + window then due = owing end
-if known_due > due then due = math.min(known_due, owing) end
+if not due or #ahead > 0 or due > owing + forget_after then due = owing end
+due = math.max(due, now + math.min(owed, forget_after))
 if used_share then due = math.max(due, owing) + interval end
 
 local granted, wait = 0, 0
@@ -103,13 +110,13 @@ if wanted then
   wait = due - tolerance - now
   if wait <= 0 then
     granted, wait = 1, 0
-    due = math.max(due, now) + interval
+    due = math.max(due, now) + spread
   end
 end
 local keep = text(math.ceil((forget_after + window) / 1000))
 redis.call('SET', due_key, text(due), 'PX', keep)
 redis.call('PEXPIRE', nodes_key, keep)
-return {granted, wait, nodes, due}
+return {granted, wait, nodes, due - now}
 ";
 
 /// The script, hashed.
@@ -120,7 +127,7 @@ pub(super) fn script() -> Script {
 /// Carries it out.
 pub(super) async fn take(connection: &mut Connection, script: &Script, ask: &TakeSlot) -> RedisResult<Slot> {
     let (due_key, nodes_key) = (keys::due(ask.account), keys::nodes(ask.account));
-    let (granted, wait, nodes, due): (u8, u64, u32, i64) = script
+    let (granted, wait, nodes, owed): (u8, u64, u32, i64) = script
         .key(due_key)
         .key(nodes_key)
         .arg(ask.node.to_string())
@@ -134,9 +141,9 @@ pub(super) async fn take(connection: &mut Connection, script: &Script, ask: &Tak
         .arg(ask.believed_nodes)
         .arg(u8::from(ask.used_share))
         .arg(u8::from(ask.leaving))
-        .arg(ask.known_due)
+        .arg(ask.owed)
         .invoke_async(connection)
         .await?;
     let refused = ask.tolerance.is_some() && granted == 0;
-    Ok(Slot { wait: refused.then(|| Duration::from_micros(wait.max(1))), nodes, due })
+    Ok(Slot { wait: refused.then(|| Duration::from_micros(wait.max(1))), nodes, owed })
 }

@@ -214,12 +214,13 @@ impl Pace {
 
     /// One question to Redis. `None`: it is away.
     async fn ask(&self, shared: &Shared, lane: Option<Lane>) -> Option<Slot> {
-        let question = self.standing().question(self.account, self.node, lane);
+        let asked = self.now();
+        let question = self.standing().question(asked, self.account, self.node, lane);
         let deadline = Deadline::after(self.clock.monotonic(), ASK_WITHIN);
         let answer = shared.slots.take(question, deadline).await;
         let now = self.now();
         let changed = match &answer {
-            Ok(slot) => self.standing().heard(now, slot),
+            Ok(slot) => self.standing().heard(asked, now, slot),
             Err(_) => self.standing().lost(now),
         };
         if changed {

@@ -113,7 +113,8 @@ pub(super) struct Standing {
     phase: Phase,
     member: Option<Membership>,
     leaving: bool,
-    known_due: i64,
+    /// When the next request of the whole fleet is due, as far as is known, by this node's clock.
+    fleet_due: Option<Micros>,
     last_heard: Option<Micros>,
 }
 
@@ -127,7 +128,7 @@ impl Standing {
             phase: if alone { Phase::Alone } else { Phase::Shared },
             member: None,
             leaving: false,
-            known_due: 0,
+            fleet_due: None,
             last_heard: None,
         }
     }
@@ -194,7 +195,7 @@ impl Standing {
     }
 
     /// What to ask Redis: for a slot of a lane, or only to be counted.
-    pub(super) fn question(&self, account: &'static str, node: Id, lane: Option<Lane>) -> TakeSlot {
+    pub(super) fn question(&self, now: Micros, account: &'static str, node: Id, lane: Option<Lane>) -> TakeSlot {
         TakeSlot {
             account,
             node,
@@ -207,15 +208,16 @@ impl Standing {
             believed_nodes: self.member.map_or(0, |member| member.nodes),
             used_share: matches!(self.phase, Phase::Local(Share { used: true, .. })),
             leaving: self.leaving,
-            known_due: self.known_due,
+            owed: self.fleet_due.map_or(-1, |due| due.saturating_sub(now)),
         }
     }
 
-    /// Notes an answer of Redis. True if it was away before.
-    pub(super) fn heard(&mut self, now: Micros, slot: &Slot) -> bool {
+    /// Notes an answer of Redis to what it was asked at `asked`. True if it was away before.
+    pub(super) fn heard(&mut self, asked: Micros, now: Micros, slot: &Slot) -> bool {
         let Membership { nodes: believed, since } = self.member.unwrap_or(Membership { nodes: 0, since: now });
         self.member = Some(Membership { nodes: slot.nodes.clamp(1, MOST_NODES), since });
-        self.known_due = slot.due;
+        // Counted from the question, so that what is passed on never grows by the time that answers take.
+        self.fleet_due = Some(asked.saturating_add(slot.owed));
         self.last_heard = Some(now);
         let Phase::Local(share) = self.phase else { return false };
         // A newcomer has nobody who would count on it; and who was alone and still is has nobody to wait for.
@@ -233,7 +235,8 @@ impl Standing {
         if !matches!(self.phase, Phase::Shared | Phase::Returning { .. }) {
             return false;
         }
-        let others = self.member.is_some_and(|member| member.nodes > 1);
+        // A newcomer may only be slow to find Redis, while others have the whole of the limit from there.
+        let others = self.member.is_none_or(|member| member.nodes > 1);
         let from = if others { now.saturating_add(self.timing.hold) } else { now };
         // The others know of a member from its first beats on; until then they count on its share themselves.
         let settled = self.member.filter(|member| now.saturating_sub(member.since) >= self.timing.silent_after);
@@ -278,15 +281,15 @@ mod tests {
     const READER: Lane = Lane::Interactive;
 
     fn slot(nodes: u32) -> Slot {
-        Slot { wait: None, nodes, due: 7 }
+        Slot { wait: None, nodes, owed: -1 }
     }
 
     /// One that has been counted among so many for a minute.
     fn settled(nodes: u32) -> Standing {
         let mut standing = Standing::new(Rate::per_minute(500), false);
         assert_eq!(standing.next(0, READER), Ok(Next::Ask));
-        standing.heard(0, &slot(nodes));
-        standing.heard(60 * SECOND, &slot(nodes));
+        standing.heard(0, 0, &slot(nodes));
+        standing.heard(60 * SECOND, 60 * SECOND, &slot(nodes));
         standing
     }
 
@@ -336,11 +339,11 @@ mod tests {
         let interval = Rate::per_minute(500).share(None).unwrap();
         let mut never = Standing::new(Rate::per_minute(500), false);
         never.lost(SECOND);
-        assert_eq!(first_slot(&mut never, SECOND), SECOND + interval);
+        assert_eq!(first_slot(&mut never, SECOND), 5 * SECOND + interval);
         assert_eq!(never.nodes(), 0);
 
         let mut just = Standing::new(Rate::per_minute(500), false);
-        just.heard(0, &slot(1));
+        just.heard(0, 0, &slot(1));
         just.lost(2 * SECOND);
         assert_eq!(first_slot(&mut just, 2 * SECOND), 2 * SECOND + interval);
     }
@@ -352,9 +355,9 @@ mod tests {
         let first = first_slot(&mut standing, 60 * SECOND);
         assert_eq!(standing.next(first, READER), Ok(Next::Go));
         standing.sent(first);
-        assert!(standing.question("escavador", Id::new(1), None).used_share);
-        assert!(standing.heard(first, &slot(2)));
-        assert!(!standing.question("escavador", Id::new(1), None).used_share, "told once");
+        assert!(standing.question(0, "escavador", Id::new(1), None).used_share);
+        assert!(standing.heard(first, first, &slot(2)));
+        assert!(!standing.question(0, "escavador", Id::new(1), None).used_share, "told once");
         let interval = Rate::per_minute(500).share(Some(2)).unwrap();
         assert_eq!(standing.next(first, READER), Err(interval));
         assert_eq!(standing.next(first + interval, READER), Ok(Next::Ask));
@@ -371,7 +374,7 @@ mod tests {
     fn the_only_node_and_a_newcomer_need_no_grace() {
         for mut standing in [settled(1), Standing::new(Rate::per_minute(500), false)] {
             standing.lost(60 * SECOND);
-            assert!(standing.heard(61 * SECOND, &slot(1)));
+            assert!(standing.heard(61 * SECOND, 61 * SECOND, &slot(1)));
             assert_eq!(standing.next(61 * SECOND, READER), Ok(Next::Ask));
         }
     }
@@ -389,7 +392,7 @@ mod tests {
     fn who_leaves_is_not_counted_and_has_no_share() {
         let mut standing = settled(1);
         standing.leave();
-        assert!(standing.question("escavador", Id::new(1), Some(READER)).leaving);
+        assert!(standing.question(0, "escavador", Id::new(1), Some(READER)).leaving);
         assert_eq!(standing.next(60 * SECOND, READER), Ok(Next::Ask), "what is under way may still ask Redis");
         standing.lost(60 * SECOND);
         assert!(standing.next(120 * SECOND, READER).is_err());
@@ -399,7 +402,7 @@ mod tests {
     fn a_sign_of_life_is_due_when_none_was_given_for_a_beat() {
         let mut standing = Standing::new(Rate::per_minute(500), false);
         assert_eq!(standing.until_beat(0), None);
-        standing.heard(0, &slot(1));
+        standing.heard(0, 0, &slot(1));
         assert_eq!(standing.until_beat(SECOND / 4), Some(SECOND * 3 / 4));
         assert_eq!(standing.until_beat(SECOND), None);
         standing.lost(0);
