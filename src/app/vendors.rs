@@ -1,6 +1,10 @@
 //! The accounts at the vendors: their pace, their caps, their ledger, and who looks after them.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+use tokio::time::timeout;
 
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::{Settings, budget};
@@ -9,7 +13,7 @@ use crate::fetcher::account::{Account, AccountParts};
 use crate::fetcher::actor::FetcherParts;
 use crate::fetcher::bookkeeping::Bookkeeper;
 use crate::fetcher::budget::Budget;
-use crate::fetcher::pace::{Limiter, Pace, Rate};
+use crate::fetcher::pace::{Pace, Rate};
 use crate::fetcher::prices::PriceList;
 use crate::fetcher::vault::PostgresVault;
 use crate::ledger::Ledger;
@@ -20,6 +24,9 @@ use crate::telemetry::Metrics;
 
 /// Requests to DataJud on their way at once: it takes tens of seconds for each, and 120 a minute are allowed.
 const DATAJUD_IN_FLIGHT: usize = 16;
+
+/// How long telling the other nodes may take; they notice by themselves otherwise.
+const SIGN_OFF: Duration = Duration::from_secs(1);
 
 /// What the accounts stand on.
 pub(super) struct Ground<'a> {
@@ -86,9 +93,8 @@ impl Vendors {
     /// The service ends: what can be told quickly to the database and to the other nodes is.
     pub(super) async fn close(&self) {
         self.keeper.close().await;
-        for pace in &self.paces {
-            pace.sign_off().await;
-        }
+        let [paid, free] = &self.paces;
+        let _in_time = timeout(SIGN_OFF, join(paid.sign_off(), free.sign_off())).await;
     }
 }
 
@@ -127,7 +133,8 @@ impl Ground<'_> {
         Arc::new(Account::new(AccountParts {
             provider,
             tier,
-            limiter: Limiter::new(Arc::clone(pace), max_in_flight, Arc::clone(self.clock)),
+            pace: Arc::clone(pace),
+            max_in_flight,
             budget: Arc::clone(budget),
             ledger: self.ledger.clone(),
             prices,

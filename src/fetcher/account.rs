@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::messages::Failure;
-use super::pace::{Admission, Answered, Held, Limiter};
+use super::pace::{Admission, Answered, Held, Limiter, Pace, PaceReport};
 use super::prices::{self, PriceList, Prices};
 use super::standing::{Change, Hold, HoldReason, Standing, StandingSettings, Ticket};
 use crate::ambient::{SharedClock, SharedRandom};
@@ -71,8 +71,10 @@ pub struct AccountParts {
     pub provider: Provider,
     /// The vendor's name among the tiers.
     pub tier: &'static str,
-    /// How fast, and how many at once.
-    pub limiter: Limiter,
+    /// How fast it is asked.
+    pub pace: Arc<Pace>,
+    /// The most requests under way at once.
+    pub max_in_flight: usize,
     /// The caps.
     pub budget: Arc<Budget>,
     /// Where every request is written down.
@@ -112,12 +114,13 @@ impl Account {
         Self { parts, sent: AtomicU64::new(0), prices, standing }
     }
 
-    /// Asks for permission to send one request. The wait for it ends with the errand's deadline.
-    ///
-    /// # Errors
-    /// [`Refusal`]: nothing was sent and nothing is spent.
-    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand) -> Result<Permit<'_>, Refusal> {
-        let AccountParts { clock, limiter, budget, .. } = &self.parts;
+    async fn begin<'a>(
+        &'a self,
+        limiter: &'a Limiter,
+        endpoint: Endpoint,
+        errand: &Errand,
+    ) -> Result<Permit<'a>, Refusal> {
+        let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
         self.standing().check(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
         budget.check(expected, errand.lane)?;
@@ -242,8 +245,8 @@ impl Account {
 
     /// How fast it is asked, for metrics and readiness.
     #[must_use]
-    pub fn limiter(&self) -> &Limiter {
-        &self.parts.limiter
+    pub fn pace(&self) -> PaceReport {
+        self.parts.pace.report()
     }
 
     fn undo(&self, draw: Option<Draw>) {
@@ -288,6 +291,38 @@ impl Account {
 
     fn prices(&self) -> MutexGuard<'_, Prices> {
         self.prices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An account as one generation of the fetcher uses it. Who waits, and who is under way, is the generation's: what hangs with a stuck
+/// thread must not keep its successor waiting.
+#[derive(Debug)]
+pub struct Session {
+    account: Arc<Account>,
+    limiter: Limiter,
+}
+
+impl Session {
+    /// A new one.
+    #[must_use]
+    pub fn new(account: Arc<Account>) -> Self {
+        let AccountParts { pace, max_in_flight, clock, .. } = &account.parts;
+        let limiter = Limiter::new(Arc::clone(pace), *max_in_flight, Arc::clone(clock));
+        Self { account, limiter }
+    }
+
+    /// What all generations share.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Asks for permission to send one request. The wait for it ends with the errand's deadline.
+    ///
+    /// # Errors
+    /// [`Refusal`]: nothing was sent and nothing is spent.
+    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand) -> Result<Permit<'_>, Refusal> {
+        self.account.begin(&self.limiter, endpoint, errand).await
     }
 }
 

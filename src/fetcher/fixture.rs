@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::account::{Account, AccountParts};
 use super::budget::Budget;
-use super::pace::{Limiter, Pace};
+use super::pace::Pace;
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::config::fetcher::FetcherSettings;
 use crate::domain::snapshot::Provider;
@@ -27,7 +27,8 @@ pub(crate) fn account(provider: Provider, settings: &FetcherSettings) -> Opened 
     let account = Account::new(AccountParts {
         provider,
         tier: "upstream",
-        limiter: Limiter::new(pace, settings.max_in_flight, Arc::clone(&clock)),
+        pace,
+        max_in_flight: settings.max_in_flight,
         budget: Arc::new(Budget::unlimited(Arc::clone(&clock), Arc::clone(&random))),
         ledger: ledger.clone(),
         prices: settings.prices,

@@ -16,7 +16,7 @@ use super::wire::{Answer, ErrorBody, Hit, WrongShape};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::datajud::DatajudSettings;
 use crate::domain::cnj::Cnj;
-use crate::fetcher::account::{Account, End, Errand};
+use crate::fetcher::account::{Account, End, Errand, Session};
 use crate::fetcher::messages::Failure;
 use crate::fetcher::transport::{self, Base, Broken, SetupError};
 use crate::ledger::call::{CallOutcome, Charge, Endpoint};
@@ -55,7 +55,7 @@ pub(super) struct Tally {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Base,
-    account: Arc<Account>,
+    session: Session,
     patience: Patience,
     settings: DatajudSettings,
     clock: SharedClock,
@@ -88,7 +88,8 @@ impl Client {
             backoff: Backoff { base: settings.retry_base, cap: settings.retry_cap, ..Backoff::default() },
             longest_wait: settings.retry_cap,
         };
-        Ok(Self { http, base, account, patience, settings, clock, random })
+        let session = Session::new(account);
+        Ok(Self { http, base, session, patience, settings, clock, random })
     }
 
     /// Finds every hit of a number in one index; everything sent is tallied.
@@ -126,10 +127,10 @@ impl Client {
     async fn ask(&self, url: &Url, query: &Value, errand: &Errand, tally: &mut Tally) -> Result<Page, Setback> {
         let mut failed = 0_u32;
         let mut last = None;
-        self.account.tried();
+        self.session.account().tried();
         loop {
             // What the service did says more than that we could not ask it again.
-            let begun = self.account.begin(Endpoint::Search, errand).await;
+            let begun = self.session.begin(Endpoint::Search, errand).await;
             let permit = begun.map_err(|refusal| last.unwrap_or(Setback::from(refusal)))?;
             if errand.deadline.is_over(self.clock.monotonic()) {
                 let outcome = CallOutcome::TimedOut;
@@ -147,7 +148,7 @@ impl Client {
             failed = failed.saturating_add(1);
             let (remaining, fraction) = (errand.deadline.remaining(self.clock.monotonic()), self.random.fraction());
             match self.patience.pause(failed, &setback, remaining, fraction) {
-                Some(pause) if self.account.may_retry() => tokio::time::sleep(pause).await,
+                Some(pause) if self.session.account().may_retry() => tokio::time::sleep(pause).await,
                 _ => return Err(setback),
             }
             last = Some(setback);

@@ -18,7 +18,7 @@ use super::tally::Tally;
 use super::wire::{ErrorBody, WrongShape};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::fetcher::FetcherSettings;
-use crate::fetcher::account::{Account, End, Errand};
+use crate::fetcher::account::{Account, End, Errand, Session};
 use crate::fetcher::messages::Failure;
 use crate::fetcher::transport::{self, Base, Broken, SetupError};
 use crate::ledger::call::{CallOutcome, Charge, Endpoint};
@@ -68,7 +68,7 @@ struct Heard {
 pub(super) struct Client {
     http: reqwest::Client,
     base: Base,
-    account: Arc<Account>,
+    session: Session,
     policy: RetryPolicy,
     max_body: usize,
     clock: SharedClock,
@@ -96,11 +96,11 @@ impl Client {
             longest_wait: settings.retry_cap,
             full_try: settings.request_timeout,
         };
-        Ok(Self { http, base, account, policy, max_body: settings.max_body, clock, random })
+        Ok(Self { http, base, session: Session::new(account), policy, max_body: settings.max_body, clock, random })
     }
 
     pub(super) fn account(&self) -> &Account {
-        &self.account
+        self.session.account()
     }
 
     /// Gets one path, repeating what may be repeated; everything sent is tallied.
@@ -116,7 +116,7 @@ impl Client {
         let url = self.address(question.path)?;
         let mut tries = Tries::default();
         let mut last = None;
-        self.account.tried();
+        self.session.account().tried();
         loop {
             let request = self.http.request(Method::GET, url.clone());
             let setback = match self.attempt(question, request, errand, tally).await {
@@ -128,7 +128,7 @@ impl Client {
             tries.note(&setback);
             let (remaining, fraction) = (errand.deadline.remaining(self.clock.monotonic()), self.random.fraction());
             match self.policy.pause(tries, &setback, remaining, fraction) {
-                Some(pause) if self.account.may_retry() => tokio::time::sleep(pause).await,
+                Some(pause) if self.session.account().may_retry() => tokio::time::sleep(pause).await,
                 _ => return Err(self.advised(setback)),
             }
             last = Some(setback);
@@ -152,7 +152,7 @@ impl Client {
         tally: &mut Tally,
     ) -> Result<Reply<T>, Setback> {
         let request = self.http.request(Method::POST, self.address(question.path)?).json(body);
-        self.account.tried();
+        self.session.account().tried();
         self.attempt(question, request, errand, tally).await.map_err(|stopped| match stopped {
             Stopped::Refused(setback) | Stopped::Failed(setback) => self.advised(setback),
         })
@@ -165,7 +165,7 @@ impl Client {
         errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Stopped> {
-        let permit = self.account.begin(question.endpoint, errand).await.map_err(|refusal| {
+        let permit = self.session.begin(question.endpoint, errand).await.map_err(|refusal| {
             let setback = Setback::of(refusal.failure, Repeat::Never);
             Stopped::Refused(Setback { retry_after: refusal.retry_after, ..setback })
         })?;

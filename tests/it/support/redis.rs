@@ -79,9 +79,9 @@ impl Redis {
         let () = redis::cmd("SET").arg(key).arg(bytes).arg("KEEPTTL").query(&mut self.connection()).expect("SET");
     }
 
-    /// Every key, in order.
+    /// The key of every copy, in order.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut self.connection()).expect("KEYS");
+        let mut keys: Vec<String> = redis::cmd("KEYS").arg("juscache:process:*").query(&mut self.connection()).expect("KEYS");
         keys.sort_unstable();
         keys
     }
