@@ -9,6 +9,7 @@ mod binary;
 mod chain;
 mod faults;
 mod http;
+mod pace;
 mod postgres;
 mod supervision;
 mod support;
