@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::time::sleep;
+use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::time::{sleep, timeout};
 
 use super::rate::{Rate, duration, micros};
 use super::standing::{Mode, Next, Standing};
@@ -26,6 +26,9 @@ use crate::supervision::ActorRef;
 
 /// The tier answers within its own, shorter timeout, or at once that Redis is away; whoever waits for longer waits for a stuck actor.
 const ASK_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a turn is waited for before it counts as lost.
+const TURN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where all nodes take their slots.
 pub trait SharedSlots: Debug + Send + Sync {
@@ -63,7 +66,8 @@ pub struct Pace {
     shared: Option<Shared>,
     standing: Mutex<Standing>,
     /// One conversation with Redis at a time, so that its answers are understood in the order of the questions.
-    turn: tokio::sync::Mutex<()>,
+    /// Replaced when somebody keeps it who will never give it back: the pace outlives stuck generations of the fetcher.
+    turn: Mutex<Arc<tokio::sync::Mutex<()>>>,
     /// Wakes those who wait for a slot when another way of getting one begins.
     changed: Notify,
     clock: SharedClock,
@@ -124,7 +128,7 @@ impl Pace {
             node,
             standing: Mutex::new(Standing::new(rate, shared.is_none())),
             shared,
-            turn: tokio::sync::Mutex::new(()),
+            turn: Mutex::default(),
             changed: Notify::new(),
             clock,
             origin,
@@ -149,7 +153,7 @@ impl Pace {
     /// # Errors
     /// How long until it makes sense to try again, or until [`changed`](Self::changed).
     pub(super) async fn take(&self, lane: Lane) -> Result<(), Duration> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await;
         // Twice: to learn that Redis is away changes what is needed.
         for _ in 0..2 {
             let needs = self.standing().next(self.now(), lane).map_err(duration)?;
@@ -190,7 +194,7 @@ impl Pace {
             match due {
                 Some(wait) => sleep(duration(wait)).await,
                 None => {
-                    let _turn = self.turn.lock().await;
+                    let _turn = self.turn().await;
                     let heard = self.ask(shared, None).await.is_some();
                     drop(_turn);
                     let timing = self.standing().timing();
@@ -206,9 +210,25 @@ impl Pace {
     /// Tells Redis that this node ends, so that its part is the others' at once. What is under way may still take slots of Redis.
     pub async fn sign_off(&self) {
         if let Some(shared) = &self.shared {
-            let _turn = self.turn.lock().await;
+            let _turn = self.turn().await;
             self.standing().leave();
             let _nobody_listens = self.ask(shared, None).await;
+        }
+    }
+
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        loop {
+            let turn = Arc::clone(&self.turn.lock().unwrap_or_else(PoisonError::into_inner));
+            // A conversation is much shorter; those who wait behind others wait in the gate.
+            match timeout(TURN_WITHIN, Arc::clone(&turn).lock_owned()).await {
+                Ok(guard) => return guard,
+                Err(_elapsed) => {
+                    let mut present = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                    if Arc::ptr_eq(&present, &turn) {
+                        *present = Arc::default();
+                    }
+                }
+            }
         }
     }
 

@@ -194,20 +194,25 @@ impl Fleet {
         let work = segment.work >> (2 * index);
         for (bit, lane) in [(1, Lane::Interactive), (2, Lane::Background)] {
             // Greedy: as much as it gets.
-            while work & bit != 0 {
-                match self.nodes[index].standing.next(now, lane) {
-                    Err(_) => break,
-                    Ok(Next::Go) => {}
-                    Ok(Next::Ask) => match self.ask(index, Some(lane), segment) {
-                        Some(Slot { wait: None, .. }) => {}
-                        Some(_) => break,
-                        None => continue,
-                    },
-                }
-                self.nodes[index].standing.sent(now);
-                self.sent.push(now);
+            while work & bit != 0 && self.send(index, lane, segment) {}
+        }
+    }
+
+    fn send(&mut self, index: usize, lane: Lane, segment: &Segment) -> bool {
+        // Twice: to learn that Redis is away changes what is needed.
+        for _ in 0..2 {
+            let Ok(needs) = self.nodes[index].standing.next(self.now, lane) else { return false };
+            let answer = if needs == Next::Ask { self.ask(index, Some(lane), segment) } else { None };
+            if needs == Next::Go || answer.is_some_and(|slot| slot.wait.is_none()) {
+                self.nodes[index].standing.sent(self.now);
+                self.sent.push(self.now);
+                return true;
+            }
+            if answer.is_some() {
+                return false;
             }
         }
+        false
     }
 
     fn most_in_a_window(&self, window: Micros) -> usize {

@@ -50,7 +50,10 @@ async fn max_age_refuses_older_copies() {
     let within = answer(house.request(&house.detailed(&cnj)).header("cache-control", "max-age=7200")).await;
     assert_eq!((within.status, house.fetches()), (200, 1));
     let beyond = answer(house.request(&house.detailed(&cnj)).header("cache-control", "max-age=60")).await;
-    assert_eq!((beyond.source(), house.fetches()), ("api", 2));
+    assert_eq!((beyond.source(), house.fetches()), ("api", 1), "the vendor has nothing newer, so nothing is bought");
+    house.vendor().verify(&cnj, house.now());
+    let newer = answer(house.request(&house.detailed(&cnj)).header("cache-control", "max-age=0")).await;
+    assert_eq!((newer.source(), house.fetches()), ("api", 2));
     house.close().await;
 }
 
@@ -61,6 +64,7 @@ async fn max_stale_takes_the_expired_copy_at_once_and_refreshes_behind_it() {
     let cnj = number();
     house.lookup(&cnj).await;
     house.clock.advance(DAY + HOUR);
+    house.vendor().verify(&cnj, house.now());
     house.vendor().set_latency(Duration::from_millis(200));
     let stale = answer(house.request(&house.detailed(&cnj)).header("cache-control", "max-stale=7200")).await;
     assert_eq!((stale.stale(), stale.reason()), (Some(true), Some("revalidating")), "{stale:?}");
@@ -81,6 +85,7 @@ async fn a_slow_vendor_costs_the_soft_timeout_once() {
     let cnj = number();
     house.lookup(&cnj).await;
     house.clock.advance(DAY + HOUR);
+    house.vendor().verify(&cnj, house.now());
     house.vendor().set_latency(Duration::from_millis(1500));
     let stale = house.lookup(&cnj).await;
     assert_eq!((stale.source(), stale.reason()), ("database_fallback", Some("upstream-timeout")), "{stale:?}");

@@ -79,13 +79,25 @@ async fn slow() {
 
 #[actix_web::test]
 async fn limited_with_advice() {
-    let fault = Fault::RateLimited { retry_after: Some("30".into()), html: false };
+    // Honoured: until then nothing is asked, so it recovers only afterwards.
+    let fault = Fault::RateLimited { retry_after: Some("3".into()), html: false };
     row(fault, "rate-limited", "upstream-unavailable").await;
 }
 
 #[actix_web::test]
 async fn limited_without_a_word() {
-    row(Fault::RateLimited { retry_after: None, html: true }, "rate-limited", "upstream-unavailable").await;
+    let (house, cnj, _database) = house_with_expired_copy("without_a_word").await;
+    house.vendor().set_fault(Fault::RateLimited { retry_after: None, html: true }, None, None);
+    let stale = house.lookup(&cnj).await;
+    assert_eq!((stale.status, stale.reason()), (200, Some("rate-limited")), "{stale:?}");
+    house.vendor().clear_faults();
+    house.vendor().reset_calls();
+    let unknown = house.lookup(&numbers(2)[1]).await;
+    assert_eq!((unknown.status, unknown.problem()), (503, "upstream-unavailable"), "{unknown:?}");
+    let wait: u64 = unknown.header("retry-after").parse().expect("seconds");
+    assert!((1..=65).contains(&wait), "until the next minute has begun: {wait}");
+    assert_eq!(house.vendor().calls(), [], "until then nothing is asked");
+    house.close().await;
 }
 
 #[actix_web::test]

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use juscache::ambient::{ShiftedClock, SystemClock, SystemRandom};
+use chrono::{DateTime, Utc};
+use juscache::ambient::{Clock, ShiftedClock, SystemClock, SystemRandom};
 use juscache::app::App;
 use juscache::config::Settings;
 use juscache::config::redis::RedisSettings;
@@ -157,6 +158,11 @@ impl House {
     /// The vendor's switches.
     pub(crate) fn vendor(&self) -> &Control {
         &self.control
+    }
+
+    /// The service's wall clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// How often the vendor was asked for a cover: once for each fetch.

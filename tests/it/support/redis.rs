@@ -81,7 +81,8 @@ impl Redis {
 
     /// The key of every copy, in order.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = redis::cmd("KEYS").arg("juscache:process:*").query(&mut self.connection()).expect("KEYS");
+        let mut keys: Vec<String> =
+            redis::cmd("KEYS").arg("juscache:process:*").query(&mut self.connection()).expect("KEYS");
         keys.sort_unstable();
         keys
     }
