@@ -7,6 +7,7 @@
 //! ```
 //! It outlives the actor that asks: what one generation learned, and spent, its successor knows.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,6 +99,8 @@ pub struct Account {
     sent: AtomicU64,
     prices: Mutex<Prices>,
     standing: Mutex<Standing>,
+    /// Money drawn ahead for the requests of a fetch. Each process has one fetch at a time.
+    prepaid: Mutex<HashMap<Cnj, Vec<Draw>>>,
 }
 
 impl Account {
@@ -111,7 +114,7 @@ impl Account {
         }
         let prices = Mutex::new(Prices::new(parts.prices));
         let standing = Mutex::new(Standing::new(parts.standing));
-        Self { parts, sent: AtomicU64::new(0), prices, standing }
+        Self { parts, sent: AtomicU64::new(0), prices, standing, prepaid: Mutex::default() }
     }
 
     async fn begin<'a>(
@@ -123,9 +126,15 @@ impl Account {
         let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
         self.standing().check(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
-        budget.check(expected, errand.lane)?;
+        let is_prepaid = errand.cnj.is_some_and(|cnj| self.is_prepaid(cnj));
+        if !is_prepaid {
+            budget.check(expected, errand.lane)?;
+        }
         let admission = limiter.admit(errand.lane, errand.deadline).await.map_err(held)?;
-        let draw = budget.draw(expected, errand.lane).await?;
+        let draw = match errand.cnj.and_then(|cnj| self.take_prepaid(cnj, expected)) {
+            Some(draw) => Some(draw),
+            None => budget.draw(expected, errand.lane).await?,
+        };
         // Once more: much may have been learned while this one waited.
         let ticket = self.standing().admit(endpoint, clock.monotonic()).map_err(|hold| {
             self.undo(draw);
@@ -174,6 +183,43 @@ impl Account {
                 Err(Refusal { failure: Failure::BudgetExhausted, retry_after: Some(LEDGER_RETRY) })
             }
         }
+    }
+
+    /// Draws the money for several requests before the first of them is sent: a cover whose movements cannot be paid is money lost.
+    ///
+    /// # Errors
+    /// The refusal, when there is not enough for all of them; nothing is kept then.
+    pub async fn prepay(&self, endpoints: &[Endpoint], errand: &Errand) -> Result<Prepaid<'_>, Refusal> {
+        let mut prepaid = Prepaid { account: self, cnj: None };
+        let Some(cnj) = errand.cnj.filter(|_| self.parts.budget.is_capped()) else { return Ok(prepaid) };
+        for endpoint in endpoints {
+            self.standing().check(*endpoint, self.parts.clock.monotonic()).map_err(|hold| self.refusal(hold))?;
+            prepaid.cnj = Some(cnj);
+            if let Some(draw) = self.parts.budget.draw(self.expected(*endpoint), errand.lane).await? {
+                self.prepaid().entry(cnj).or_default().push(draw);
+            }
+        }
+        Ok(prepaid)
+    }
+
+    fn is_prepaid(&self, cnj: Cnj) -> bool {
+        self.parts.budget.is_capped() && self.prepaid().contains_key(&cnj)
+    }
+
+    /// The smallest draw that is enough.
+    fn take_prepaid(&self, cnj: Cnj, centavos: u64) -> Option<Draw> {
+        if centavos == 0 || !self.parts.budget.is_capped() {
+            return None;
+        }
+        let mut prepaid = self.prepaid();
+        let draws = prepaid.get_mut(&cnj)?;
+        let enough = draws.iter().enumerate().filter(|(_, draw)| draw.centavos >= centavos);
+        let at = enough.min_by_key(|(_, draw)| draw.centavos).map(|(at, _)| at)?;
+        Some(draws.swap_remove(at))
+    }
+
+    fn prepaid(&self) -> MutexGuard<'_, HashMap<Cnj, Vec<Draw>>> {
+        self.prepaid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a first try, of which retries are a share.
@@ -323,6 +369,21 @@ impl Session {
     /// [`Refusal`]: nothing was sent and nothing is spent.
     pub async fn begin(&self, endpoint: Endpoint, errand: &Errand) -> Result<Permit<'_>, Refusal> {
         self.account.begin(&self.limiter, endpoint, errand).await
+    }
+}
+
+/// Money drawn ahead. What is left of it when the fetch is over is given back.
+#[derive(Debug)]
+#[must_use = "dropped at once, it is given back at once"]
+pub struct Prepaid<'a> {
+    account: &'a Account,
+    cnj: Option<Cnj>,
+}
+
+impl Drop for Prepaid<'_> {
+    fn drop(&mut self) {
+        let left = self.cnj.and_then(|cnj| self.account.prepaid().remove(&cnj));
+        left.into_iter().flatten().for_each(|draw| self.account.undo(Some(draw)));
     }
 }
 

@@ -96,6 +96,12 @@ impl Budget {
         Self { vault: Some(vault), cap, state: Mutex::default(), clock, random }
     }
 
+    /// Whether there is any cap to keep.
+    #[must_use]
+    pub fn is_capped(&self) -> bool {
+        self.vault.is_some()
+    }
+
     /// Whether it is known already that there is no money, without asking.
     ///
     /// # Errors
@@ -229,4 +235,4 @@ fn later(now: Instant, by: Duration) -> Instant {
 
 #[cfg(test)]
 #[path = "budget_tests.rs"]
-mod tests;
+pub(super) mod tests;

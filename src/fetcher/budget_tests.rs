@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// A vault of one process, which can go away.
 #[derive(Debug, Default, Clone)]
-struct Fake(Arc<Shared>);
+pub(crate) struct Fake(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -22,7 +22,7 @@ struct Shared {
 }
 
 impl Fake {
-    fn of(cap: u64) -> Self {
+    pub(crate) fn of(cap: u64) -> Self {
         Self(Arc::new(Shared { cap, ..Shared::default() }))
     }
 
@@ -30,7 +30,7 @@ impl Fake {
         self.0.away.store(away, Ordering::SeqCst);
     }
 
-    fn reserved(&self) -> u64 {
+    pub(crate) fn reserved(&self) -> u64 {
         self.0.reserved.lock().unwrap().values().sum()
     }
 }

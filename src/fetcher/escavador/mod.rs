@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use self::client::{Client, Question, Reply};
-use self::outcome::Setback;
+use self::outcome::{Repeat, Setback};
 use self::tally::Tally;
 use self::wire::{WrongShape, update};
 use super::account::{Account, Errand};
@@ -142,6 +142,11 @@ impl Escavador {
         {
             return Ok(Answer::Current { verified_at });
         }
+        let prepaid = self.client.account().prepay(&[Endpoint::Cover, Endpoint::Movements], errand).await;
+        let _until_the_end = prepaid.map_err(|refusal| Setback {
+            retry_after: refusal.retry_after,
+            ..Setback::of(refusal.failure, Repeat::Never)
+        })?;
         walk::process(&self.client, fetch.cnj, self.max_pages, errand, tally).await
     }
 

@@ -8,7 +8,8 @@ use super::*;
 use crate::ambient::{Clock, SystemClock, SystemRandom};
 use crate::domain::caller::Caller;
 use crate::domain::snapshot::Snapshot;
-use crate::fetcher::fixture::{Opened, account};
+use crate::fetcher::budget::tests::Fake;
+use crate::fetcher::fixture::{Opened, account, capped};
 use crate::fetcher::messages::Failure;
 use crate::fetcher::standing::StandingSettings;
 use crate::resilience::deadline::Deadline;
@@ -56,9 +57,13 @@ impl std::ops::Deref for Asking {
 
 fn client(settings: FetcherSettings) -> Asking {
     let opened = account(snapshot::Provider::Escavador, &settings);
+    asking(&settings, opened)
+}
+
+fn asking(settings: &FetcherSettings, opened: Opened) -> Asking {
     let key = SecretString::from("a-key");
     let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
-    let escavador = Escavador::new(&key, &settings, Arc::clone(&opened.account), clock, random).unwrap();
+    let escavador = Escavador::new(&key, settings, Arc::clone(&opened.account), clock, random).unwrap();
     Asking { escavador, opened }
 }
 
@@ -391,5 +396,25 @@ async fn the_ledger_has_what_the_vendor_charged() {
     let presumed = batch.calls.iter().filter(|call| call.cost.basis() == "presumed").count();
     assert_eq!(presumed, 1, "the one whose answer never came");
     assert_eq!(client.opened.ledger.open_calls(), 0);
+    sandbox.stop().await;
+}
+
+/// A cover whose movements could not be paid would be money lost: a fetch begins only when there is enough for both.
+#[actix_rt::test]
+async fn a_cap_lets_whole_fetches_through_and_no_halves() {
+    let sandbox = vendor(SandboxSettings::default(), 60).await;
+    let settings = settings(sandbox.base_url());
+    let vault = Fake::of(599);
+    let short = asking(&settings, capped(&settings, vault.clone(), 599));
+    let error = fetch(&short, LONG).await.unwrap_err();
+    assert_eq!((error.failure, error.cost_centavos), (Failure::BudgetExhausted, 0));
+    assert_eq!(sandbox.control().calls(), []);
+    short.opened.budget.tend(300).await;
+    assert_eq!(vault.reserved(), 0, "what was drawn for the cover is given back");
+
+    let vault = Fake::of(600);
+    let enough = asking(&settings, capped(&settings, vault.clone(), 600));
+    assert_eq!(fetch(&enough, LONG).await.unwrap().cost_centavos, 600);
+    assert_eq!(vault.reserved(), 600, "set aside until the ledger's rows are stored");
     sandbox.stop().await;
 }
