@@ -31,7 +31,6 @@ async fn two_nodes_together_use_the_limit_and_no_more() {
     assert!(most <= LIMIT, "{most} in the window that began after {at} s");
     // An empty Redis begins without a burst; from then on nearly all of it is used.
     let second = fleet.granted_since(began + WINDOW / 2);
-    println!("{most} of {LIMIT} at most, {second} in two windows");
     assert!(second >= 2 * LIMIT * 85 / 100, "{second} in two windows");
     for node in 0..2 {
         let part = fleet.granted_to(node);

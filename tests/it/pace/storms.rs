@@ -40,7 +40,6 @@ async fn restart(redis: &Arc<Redis>) {
 
 fn assert_within(name: &str, fleet: &Fleet, limit: usize, window: Duration) {
     let (most, at) = fleet.most_in_a_window(window);
-    println!("{name}: at most {most} of {limit}");
     assert!(most <= limit, "{name}: {most} of {limit} in the window that began after {at} s");
     assert!(most * 100 >= limit * 70, "{name}: {most} of {limit}, nobody asked");
 }
