@@ -44,6 +44,12 @@ impl Gcra {
         if wait > 0 { Err(wait) } else { Ok(self.after(now, interval)) }
     }
 
+    /// The state if so many more events came at `now`.
+    #[must_use]
+    pub fn with(self, events: usize, now: Micros, interval: Micros) -> Self {
+        (0..events).fold(self, |state, _| state.after(now, interval))
+    }
+
     /// The state after one more event at `now`, whether it was allowed or not.
     #[must_use]
     pub fn after(self, now: Micros, interval: Micros) -> Self {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, OwnedMutexGuard};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::rate::{Rate, duration, micros};
-use super::standing::{Mode, Next, Standing};
+use super::standing::{Asked, Mode, Next, Standing};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::domain::caller::Lane;
 use crate::domain::snapshot::Provider;
@@ -26,9 +26,6 @@ use crate::supervision::ActorRef;
 
 /// The tier answers within its own, shorter timeout, or at once that Redis is away; whoever waits for longer waits for a stuck actor.
 const ASK_WITHIN: Duration = Duration::from_millis(500);
-
-/// How long a turn is waited for before it counts as lost.
-const TURN_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where all nodes take their slots.
 pub trait SharedSlots: Debug + Send + Sync {
@@ -65,15 +62,32 @@ pub struct Pace {
     node: Id,
     shared: Option<Shared>,
     standing: Mutex<Standing>,
-    /// One conversation with Redis at a time, so that its answers are understood in the order of the questions.
-    /// Replaced when somebody keeps it who will never give it back: the pace outlives stuck generations of the fetcher.
-    turn: Mutex<Arc<tokio::sync::Mutex<()>>>,
     /// Wakes those who wait for a slot when another way of getting one begins.
     changed: Notify,
     clock: SharedClock,
     origin: Instant,
     pub(super) in_flight: AtomicUsize,
     pub(super) in_flight_limit: AtomicUsize,
+}
+
+/// A request for which Redis is being asked; dropped, it is asked for no more.
+///
+/// No lock is held meanwhile: a generation of the fetcher that is stuck is given up with all it holds, and the pace outlives it.
+struct Asking<'a> {
+    pace: &'a Pace,
+    asked: Asked,
+}
+
+impl Asking<'_> {
+    fn granted(&self) -> bool {
+        self.pace.standing().granted(self.asked, self.pace.now())
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.pace.standing().not_granted(self.asked);
+    }
 }
 
 #[derive(Debug)]
@@ -128,7 +142,6 @@ impl Pace {
             node,
             standing: Mutex::new(Standing::new(rate, shared.is_none())),
             shared,
-            turn: Mutex::default(),
             changed: Notify::new(),
             clock,
             origin,
@@ -153,24 +166,31 @@ impl Pace {
     /// # Errors
     /// How long until it makes sense to try again, or until [`changed`](Self::changed).
     pub(super) async fn take(&self, lane: Lane) -> Result<(), Duration> {
-        let _turn = self.turn().await;
         // Twice: to learn that Redis is away changes what is needed.
         for _ in 0..2 {
-            let needs = self.standing().next(self.now(), lane).map_err(duration)?;
-            let Some(shared) = self.shared.as_ref().filter(|_| needs == Next::Ask) else {
-                self.standing().sent(self.now());
-                return Ok(());
-            };
+            let Some((shared, asking)) = self.needs(lane)? else { return Ok(()) };
             match self.ask(shared, Some(lane)).await {
-                Some(Slot { wait: None, .. }) => {
-                    self.standing().sent(self.now());
-                    return Ok(());
+                Some(Slot { wait: None, .. }) if asking.granted() => return Ok(()),
+                Some(Slot { wait, .. }) => {
+                    return Err(wait.map_or(MOST_JITTER, |wait| wait + self.jitter(shared, wait)));
                 }
-                Some(Slot { wait: Some(wait), .. }) => return Err(wait + self.jitter(shared, wait)),
                 None => {}
             }
         }
         Err(self.standing().timing().beat)
+    }
+
+    /// Nothing if the request may go out now; otherwise Redis must be asked.
+    fn needs(&self, lane: Lane) -> Result<Option<(&Shared, Asking<'_>)>, Duration> {
+        let now = self.now();
+        let mut standing = self.standing();
+        let needs = standing.next(now, lane).map_err(duration)?;
+        let Some(shared) = self.shared.as_ref().filter(|_| needs == Next::Ask) else {
+            standing.sent(now);
+            return Ok(None);
+        };
+        let asked = standing.asking(now);
+        Ok(Some((shared, Asking { pace: self, asked })))
     }
 
     /// Two nodes that are told the same wait must not always come back in the same order. What is waited for too long is not lost:
@@ -194,9 +214,7 @@ impl Pace {
             match due {
                 Some(wait) => sleep(duration(wait)).await,
                 None => {
-                    let _turn = self.turn().await;
                     let heard = self.ask(shared, None).await.is_some();
-                    drop(_turn);
                     let timing = self.standing().timing();
                     sleep(if heard { timing.beat } else { timing.beat_away }).await;
                 }
@@ -210,25 +228,8 @@ impl Pace {
     /// Tells Redis that this node ends, so that its part is the others' at once. What is under way may still take slots of Redis.
     pub async fn sign_off(&self) {
         if let Some(shared) = &self.shared {
-            let _turn = self.turn().await;
             self.standing().leave();
             let _nobody_listens = self.ask(shared, None).await;
-        }
-    }
-
-    async fn turn(&self) -> OwnedMutexGuard<()> {
-        loop {
-            let turn = Arc::clone(&self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-            // A conversation is much shorter; those who wait behind others wait in the gate.
-            match timeout(TURN_WITHIN, Arc::clone(&turn).lock_owned()).await {
-                Ok(guard) => return guard,
-                Err(_elapsed) => {
-                    let mut present = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-                    if Arc::ptr_eq(&present, &turn) {
-                        *present = Arc::default();
-                    }
-                }
-            }
         }
     }
 
@@ -241,7 +242,7 @@ impl Pace {
         let now = self.now();
         let changed = match &answer {
             Ok(slot) => self.standing().heard(asked, now, slot),
-            Err(_) => self.standing().lost(now),
+            Err(_) => self.standing().lost(asked, now),
         };
         if changed {
             let PaceReport { mode, nodes, .. } = self.report();
@@ -263,3 +264,44 @@ impl Pace {
 
 /// A quarter of it at most is waited for beyond what was told.
 const MOST_JITTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::{pending, ready};
+
+    use super::*;
+    use crate::ambient::{SystemClock, SystemRandom};
+
+    /// A Redis that always grants; silent when told so.
+    #[derive(Debug, Default)]
+    struct Fake {
+        silent: std::sync::atomic::AtomicBool,
+    }
+
+    impl SharedSlots for Fake {
+        fn take(&self, _: TakeSlot, _: Deadline) -> BoxFuture<'_, Result<Slot, RedisError>> {
+            if self.silent.load(Ordering::SeqCst) {
+                return pending().boxed();
+            }
+            ready(Ok(Slot { wait: None, nodes: 1, owed: -1 })).boxed()
+        }
+    }
+
+    /// The thread that asks may be stuck, and never be heard of again: what it held must not keep its successor.
+    #[actix_rt::test]
+    async fn who_asks_and_is_never_heard_of_again_keeps_nobody_up() {
+        let fake = Arc::new(Fake::default());
+        let slots: Arc<dyn SharedSlots> = Arc::<Fake>::clone(&fake);
+        let rate = Rate::per_minute(5);
+        let pace = Pace::shared(Provider::Escavador, rate, slots, SystemClock::shared(), SystemRandom::shared());
+        fake.silent.store(true, Ordering::SeqCst);
+        let mut stuck = Box::pin(pace.take(Lane::Interactive));
+        assert!(stuck.as_mut().now_or_never().is_none());
+        std::mem::forget(stuck);
+        fake.silent.store(false, Ordering::SeqCst);
+        assert!(pace.take(Lane::Interactive).await.is_err(), "its request may be sent");
+        sleep(Duration::from_millis(1_050)).await;
+        assert_eq!(pace.take(Lane::Interactive).await, Ok(()), "it was not");
+        pace.sign_off().await;
+    }
+}

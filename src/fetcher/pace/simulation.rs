@@ -172,7 +172,7 @@ impl Fleet {
             node.standing.heard(self.now, self.now, &slot);
             return Some(slot);
         }
-        node.standing.lost(self.now);
+        node.standing.lost(self.now, self.now);
         None
     }
 

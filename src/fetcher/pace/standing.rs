@@ -86,9 +86,25 @@ struct Membership {
     since: Micros,
 }
 
+/// A request for which Redis is being asked. It counts as sent until the answer is here, and for no longer than an answer can take: the
+/// thread that asks may be stuck, and given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    number: u64,
+    until: Micros,
+}
+
+/// How long an answer can take; see `ASK_WITHIN` in `pace`.
+const ASKED_FOR: Duration = Duration::from_secs(1);
+
+/// An answer of Redis is waited for in such steps by the other lane, if it cannot do without (10 ms).
+const ANSWER: Micros = 10_000;
+
 /// A node's own share, being used.
 #[derive(Debug, Clone, Copy)]
 struct Share {
+    /// Since when.
+    since: Micros,
     /// `None`: too small for a single request.
     interval: Option<Micros>,
     pace: Gcra,
@@ -115,7 +131,10 @@ pub(super) struct Standing {
     leaving: bool,
     /// When the next request of the whole fleet is due, as far as is known, by this node's clock.
     fleet_due: Option<Micros>,
+    /// When the last question that was answered was asked.
     last_heard: Option<Micros>,
+    asked: Vec<Asked>,
+    numbers: u64,
 }
 
 impl Standing {
@@ -130,6 +149,8 @@ impl Standing {
             leaving: false,
             fleet_due: None,
             last_heard: None,
+            asked: Vec::new(),
+            numbers: 0,
         }
     }
 
@@ -154,7 +175,8 @@ impl Standing {
     /// # Errors
     /// How long until it makes sense to ask again.
     pub(super) fn next(&mut self, now: Micros, lane: Lane) -> Result<Next, Micros> {
-        self.own.admit(now, self.rate.interval(), self.rate.tolerance(lane))?;
+        self.asked.retain(|asked| asked.until > now);
+        self.admitted(self.own, self.rate.interval(), now, self.rate.tolerance(lane))?;
         match self.phase {
             Phase::Alone => Ok(Next::Go),
             Phase::Shared => Ok(Next::Ask),
@@ -176,7 +198,38 @@ impl Standing {
             Lane::Interactive => 0,
             Lane::Background => interval.saturating_neg(),
         };
-        share.pace.admit(now, interval, tolerance).map(|_| ())
+        self.admitted(share.pace, interval, now, tolerance)
+    }
+
+    /// Whether one of the node's own bounds lets a request through, now and if those that Redis is being asked for are sent.
+    fn admitted(&self, bound: Gcra, interval: Micros, now: Micros, tolerance: Micros) -> Result<(), Micros> {
+        bound.admit(now, interval, tolerance)?;
+        let with_those_asked = bound.with(self.asked.len(), now, interval).admit(now, interval, tolerance);
+        // Their answers come sooner than their slots would.
+        with_those_asked.map(|_| ()).map_err(|wait| wait.min(ANSWER))
+    }
+
+    /// Notes that Redis is being asked for a request of which it is [next](Self::next) to do so.
+    pub(super) fn asking(&mut self, now: Micros) -> Asked {
+        self.numbers += 1;
+        let asked = Asked { number: self.numbers, until: now.saturating_add(micros(ASKED_FOR)) };
+        self.asked.push(asked);
+        asked
+    }
+
+    /// Redis granted it: the request goes out now. False if the answer came so late that it does not count.
+    pub(super) fn granted(&mut self, asked: Asked, now: Micros) -> bool {
+        let counts = self.asked.contains(&asked) && asked.until > now;
+        self.not_granted(asked);
+        if counts {
+            self.sent(now);
+        }
+        counts
+    }
+
+    /// Redis did not grant it, or nobody waits for it any more.
+    pub(super) fn not_granted(&mut self, asked: Asked) {
+        self.asked.retain(|other| *other != asked);
     }
 
     /// Notes a request that goes out now, having what it [needs](Self::next).
@@ -218,8 +271,12 @@ impl Standing {
         self.member = Some(Membership { nodes: slot.nodes.clamp(1, MOST_NODES), since });
         // Counted from the question, so that what is passed on never grows by the time that answers take.
         self.fleet_due = Some(asked.saturating_add(slot.owed));
-        self.last_heard = Some(now);
+        self.last_heard = self.last_heard.max(Some(asked));
+        // An answer that was under way when Redis was lost does not say that it is back.
         let Phase::Local(share) = self.phase else { return false };
+        if asked < share.since {
+            return false;
+        }
         // A newcomer has nobody who would count on it; and who was alone and still is has nobody to wait for.
         let others = believed > 1 || (believed == 1 && slot.nodes > 1);
         self.phase = if others {
@@ -230,8 +287,11 @@ impl Standing {
         true
     }
 
-    /// Notes that Redis did not answer. True if it did before.
-    pub(super) fn lost(&mut self, now: Micros) -> bool {
+    /// Notes that Redis did not answer what it was asked at `asked`. True if it did before.
+    pub(super) fn lost(&mut self, asked: Micros, now: Micros) -> bool {
+        if self.last_heard.is_some_and(|heard| heard > asked) {
+            return false;
+        }
         if !matches!(self.phase, Phase::Shared | Phase::Returning { .. }) {
             return false;
         }
@@ -242,7 +302,7 @@ impl Standing {
         let settled = self.member.filter(|member| now.saturating_sub(member.since) >= self.timing.silent_after);
         let interval = self.rate.share(settled.map(|member| member.nodes));
         let pace = Gcra::due_at(from.saturating_add(interval.unwrap_or(0)));
-        self.phase = Phase::Local(Share { interval, pace, used: false });
+        self.phase = Phase::Local(Share { since: now, interval, pace, used: false });
         true
     }
 
@@ -306,7 +366,7 @@ mod tests {
         }
         assert!(standing.next(0, READER).is_err());
         assert_eq!((standing.mode().as_str(), standing.nodes()), ("alone", 1));
-        assert!(!standing.lost(0));
+        assert!(!standing.lost(0, 0));
     }
 
     #[test]
@@ -319,17 +379,17 @@ mod tests {
     #[test]
     fn the_only_node_goes_on_with_its_share_after_one_interval() {
         let mut standing = settled(1);
-        assert!(standing.lost(60 * SECOND));
+        assert!(standing.lost(60 * SECOND, 60 * SECOND));
         let interval = Rate::per_minute(500).share(Some(1)).unwrap();
         assert_eq!(first_slot(&mut standing, 60 * SECOND), 60 * SECOND + interval);
         assert_eq!(standing.mode(), Mode::Local);
-        assert!(!standing.lost(61 * SECOND), "told once");
+        assert!(!standing.lost(61 * SECOND, 61 * SECOND), "told once");
     }
 
     #[test]
     fn one_of_many_waits_until_redis_would_keep_its_share_free() {
         let mut standing = settled(3);
-        standing.lost(60 * SECOND);
+        standing.lost(60 * SECOND, 60 * SECOND);
         let interval = Rate::per_minute(500).share(Some(3)).unwrap();
         assert_eq!(first_slot(&mut standing, 60 * SECOND), 64 * SECOND + interval);
     }
@@ -338,20 +398,20 @@ mod tests {
     fn who_never_reached_redis_or_only_just_takes_a_newcomers_share() {
         let interval = Rate::per_minute(500).share(None).unwrap();
         let mut never = Standing::new(Rate::per_minute(500), false);
-        never.lost(SECOND);
+        never.lost(SECOND, SECOND);
         assert_eq!(first_slot(&mut never, SECOND), 5 * SECOND + interval);
         assert_eq!(never.nodes(), 0);
 
         let mut just = Standing::new(Rate::per_minute(500), false);
         just.heard(0, 0, &slot(1));
-        just.lost(2 * SECOND);
+        just.lost(2 * SECOND, 2 * SECOND);
         assert_eq!(first_slot(&mut just, 2 * SECOND), 2 * SECOND + interval);
     }
 
     #[test]
     fn after_redis_is_back_it_needs_both_for_a_grace() {
         let mut standing = settled(2);
-        standing.lost(60 * SECOND);
+        standing.lost(60 * SECOND, 60 * SECOND);
         let first = first_slot(&mut standing, 60 * SECOND);
         assert_eq!(standing.next(first, READER), Ok(Next::Go));
         standing.sent(first);
@@ -373,7 +433,7 @@ mod tests {
     #[test]
     fn the_only_node_and_a_newcomer_need_no_grace() {
         for mut standing in [settled(1), Standing::new(Rate::per_minute(500), false)] {
-            standing.lost(60 * SECOND);
+            standing.lost(60 * SECOND, 60 * SECOND);
             assert!(standing.heard(61 * SECOND, 61 * SECOND, &slot(1)));
             assert_eq!(standing.next(61 * SECOND, READER), Ok(Next::Ask));
         }
@@ -382,7 +442,7 @@ mod tests {
     #[test]
     fn with_its_share_the_background_comes_last() {
         let mut standing = settled(1);
-        standing.lost(60 * SECOND);
+        standing.lost(60 * SECOND, 60 * SECOND);
         let first = first_slot(&mut standing, 60 * SECOND);
         assert!(standing.next(first, Lane::Background).is_err());
         assert_eq!(standing.next(first + SECOND, Lane::Background), Ok(Next::Go));
@@ -394,8 +454,33 @@ mod tests {
         standing.leave();
         assert!(standing.question(0, "escavador", Id::new(1), Some(READER)).leaving);
         assert_eq!(standing.next(60 * SECOND, READER), Ok(Next::Ask), "what is under way may still ask Redis");
-        standing.lost(60 * SECOND);
+        standing.lost(60 * SECOND, 60 * SECOND);
         assert!(standing.next(120 * SECOND, READER).is_err());
+    }
+
+    #[test]
+    fn a_request_that_is_asked_for_counts_until_it_is_answered_or_given_up() {
+        let mut standing = settled(1);
+        let now = 60 * SECOND;
+        let asked: Vec<_> = (0..50).map(|_| standing.asking(now)).collect();
+        assert!(standing.next(now, READER).is_err(), "a burst is being asked for");
+        standing.not_granted(asked[0]);
+        assert_eq!(standing.next(now, READER), Ok(Next::Ask));
+        assert!(standing.granted(asked[1], now));
+        assert!(!standing.granted(asked[1], now), "once");
+        assert_eq!(standing.next(now, READER), Ok(Next::Ask));
+        assert_eq!(standing.next(now + SECOND, READER), Ok(Next::Ask), "who asked is stuck");
+        assert!(!standing.granted(asked[2], now + SECOND), "too late");
+    }
+
+    #[test]
+    fn answers_that_overtake_each_other_change_nothing() {
+        let mut standing = settled(2);
+        assert!(!standing.lost(59 * SECOND, 61 * SECOND), "it answered a later question");
+        assert!(standing.lost(61 * SECOND, 62 * SECOND));
+        assert!(!standing.heard(61 * SECOND, 62 * SECOND, &slot(2)), "it may have gone since");
+        assert_eq!(standing.mode(), Mode::Local);
+        assert!(standing.heard(62 * SECOND, 62 * SECOND, &slot(2)));
     }
 
     #[test]
@@ -405,7 +490,7 @@ mod tests {
         standing.heard(0, 0, &slot(1));
         assert_eq!(standing.until_beat(SECOND / 4), Some(SECOND * 3 / 4));
         assert_eq!(standing.until_beat(SECOND), None);
-        standing.lost(0);
+        standing.lost(0, 0);
         assert_eq!(standing.until_beat(0), None);
     }
 }
