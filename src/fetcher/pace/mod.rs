@@ -23,8 +23,11 @@
 //!   Redis keeps the share of a node free that it does not hear of, also of one that it only hears of from others.
 //! * A node that was just started: it takes a share that the others leave free (see `NEWCOMERS` in [`rate`]).
 //!
-//! Not covered: a second node started while Redis is away for the first that was; a node cut off for longer than ten minutes while the
-//! others reach Redis; Redis' clock set forward while several nodes are busy (a node alone still keeps the limit by its own clock).
+//! `simulation` runs fleets through all of this in virtual time. The grace is caution beyond what it was seen to need.
+//!
+//! Not covered, because it would cost more than it is worth: more than one node started beside others while Redis is away; a node cut
+//! off from Redis while the others reach it, for longer than ten minutes, from its very start, or while a node is started that it
+//! never heard of; Redis' clock set forward while several nodes are busy (a node by itself keeps the limit by its own clock).
 
 mod gate;
 mod in_flight;
