@@ -110,8 +110,12 @@ impl Account {
             parts.metrics.upstream_hold.get_or_create(&labels).set(0);
         }
         let prices = Mutex::new(Prices::new(parts.prices));
-        let standing = Mutex::new(Standing::new(parts.standing));
-        Self { parts, sent: AtomicU64::new(0), prices, standing }
+        let mut standing = Standing::new(parts.standing);
+        if parts.provider == Provider::Datajud {
+            // It has no balance that could tell: only a search shows that its key is good again.
+            standing.balance_is_mute(parts.clock.monotonic());
+        }
+        Self { parts, sent: AtomicU64::new(0), prices, standing: Mutex::new(standing) }
     }
 
     async fn begin<'a>(
