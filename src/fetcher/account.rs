@@ -123,12 +123,18 @@ impl Account {
         limiter: &'a Limiter,
         endpoint: Endpoint,
         errand: &Errand,
+        goes_on: bool,
     ) -> Result<Permit<'a>, Refusal> {
         let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
         self.standing().check(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
         budget.check(expected, errand.lane)?;
-        let admission = limiter.admit(errand.lane, errand.deadline).await.map_err(held)?;
+        let admitted = if goes_on {
+            limiter.go_on(errand.lane, errand.deadline).await
+        } else {
+            limiter.admit(errand.lane, errand.deadline).await
+        };
+        let admission = admitted.map_err(held)?;
         let draw = budget.draw(expected, errand.lane).await?;
         // Once more: much may have been learned while this one waited.
         let ticket = self.standing().admit(endpoint, clock.monotonic()).map_err(|hold| {
@@ -321,12 +327,13 @@ impl Session {
         &self.account
     }
 
-    /// Asks for permission to send one request. The wait for it ends with the errand's deadline.
+    /// Asks for permission to send one request. The wait for it ends with the errand's deadline. `goes_on`: the errand has sent some
+    /// already, and waits for those only that have as well.
     ///
     /// # Errors
     /// [`Refusal`]: nothing was sent and nothing is spent.
-    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand) -> Result<Permit<'_>, Refusal> {
-        self.account.begin(&self.limiter, endpoint, errand).await
+    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand, goes_on: bool) -> Result<Permit<'_>, Refusal> {
+        self.account.begin(&self.limiter, endpoint, errand, goes_on).await
     }
 }
 
