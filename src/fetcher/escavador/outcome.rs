@@ -99,7 +99,11 @@ fn speaks_of_an_update(body: &[u8]) -> bool {
         .is_some_and(|text| fold(&text).contains("ja esta sendo atualizado"))
 }
 
-/// Reads an amount: documented as an integer in centavos; a fraction is rounded up, so that we never think we spent less.
+/// A hundred thousand reais: no request costs more, and sums of what is below never leave the database's range.
+const DEAREST: u64 = 10_000_000;
+
+/// Reads an amount: documented as an integer in centavos; a fraction is rounded up, so that we never think we spent less. What cannot be
+/// a price is none.
 pub(super) fn centavos(text: &str) -> Option<u64> {
     let text = text.trim();
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
@@ -107,7 +111,8 @@ pub(super) fn centavos(text: &str) -> Option<u64> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    whole.checked_add(u64::from(fraction.bytes().any(|byte| byte != b'0')))
+    let amount = whole.checked_add(u64::from(fraction.bytes().any(|byte| byte != b'0')));
+    amount.filter(|amount| *amount <= DEAREST)
 }
 
 #[cfg(test)]
@@ -167,7 +172,17 @@ mod tests {
         for (text, cost) in [("300", 300), (" 5 ", 5), ("0", 0), ("299.01", 300), ("12.0", 12), ("7,5", 8)] {
             assert_eq!(centavos(text), Some(cost), "{text:?}");
         }
-        for text in ["", "-5", "free", "R$ 3,00", "1.x", "99999999999999999999", "18446744073709551615.1"] {
+        for text in [
+            "",
+            "-5",
+            "free",
+            "R$ 3,00",
+            "1.x",
+            "99999999999999999999",
+            "18446744073709551615.1",
+            "10000001",
+            "9223372036854775807",
+        ] {
             assert_eq!(centavos(text), None, "{text:?}");
         }
     }
