@@ -123,7 +123,9 @@ impl Budget {
         let Some(vault) = self.vault.as_ref().filter(|_| centavos > 0) else { return Ok(None) };
         self.check(centavos, lane)?;
         let id = Id::new(self.random.bits());
+        let mut asking = Asking { budget: self, id: Some(id) };
         let reserved = vault.reserve(id, centavos).await;
+        asking.id = None;
         let now = self.clock.monotonic();
         let mut state = self.lock();
         let refused = match reserved {
@@ -208,6 +210,20 @@ impl Budget {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is one step: a panic in between leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reservation being made. Should nobody wait for it any more, it is undone.
+struct Asking<'a> {
+    budget: &'a Budget,
+    id: Option<Id>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.budget.lock().undo(id);
+        }
     }
 }
 
