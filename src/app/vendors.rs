@@ -71,7 +71,7 @@ impl Vendors {
             metrics: (*metrics).clone(),
             clock: Arc::clone(clock),
             balance_after: settings.fetcher.balance_after,
-            flushed: tokio::sync::Mutex::default(),
+            flushed: std::sync::Mutex::default(),
         });
         Self { escavador, datajud, keeper, paces }
     }

@@ -192,8 +192,11 @@ impl Shard {
                 return Event::Unknown { version, until: later(now, self.settings.absent_ttl), took };
             }
             (Answer::Found(snapshot), _) => self.bought(*snapshot, known, stand_in).await,
-            (Answer::Current { verified_at }, Some(held)) => self.confirmed(&held, verified_at, known).await,
-            (Answer::Current { .. }, None) => Err("the vendor confirmed a copy that it was not told of".to_owned()),
+            // It may have been said of another copy: of one that a flight before this one, which died, had in hand.
+            (Answer::Current { verified_at }, Some(held)) if held.header().version.verified_at >= Some(verified_at) => {
+                self.confirmed(&held, verified_at, known).await
+            }
+            (Answer::Current { .. }, _) => Err("the vendor confirmed a copy that it was not told of".to_owned()),
         };
         match entry {
             Ok(entry) => Event::Bought(Arc::new(entry), took),

@@ -113,7 +113,12 @@ impl Account {
             parts.metrics.upstream_hold.get_or_create(&labels).set(0);
         }
         let prices = Mutex::new(Prices::new(parts.prices));
-        let standing = Mutex::new(Standing::new(parts.standing));
+        let mut standing = Standing::new(parts.standing);
+        if parts.provider == Provider::Datajud {
+            // It has no balance that could tell: only a search shows that its key is good again.
+            standing.balance_is_mute(parts.clock.monotonic());
+        }
+        let standing = Mutex::new(standing);
         Self { parts, sent: AtomicU64::new(0), prices, standing, prepaid: Mutex::default() }
     }
 
@@ -122,6 +127,7 @@ impl Account {
         limiter: &'a Limiter,
         endpoint: Endpoint,
         errand: &Errand,
+        goes_on: bool,
     ) -> Result<Permit<'a>, Refusal> {
         let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
@@ -130,21 +136,24 @@ impl Account {
         if !is_prepaid {
             budget.check(expected, errand.lane)?;
         }
-        let admission = limiter.admit(errand.lane, errand.deadline).await.map_err(held)?;
+        // Before a slot is taken: a request must leave soon after it has one.
         let draw = match errand.cnj.and_then(|cnj| self.take_prepaid(cnj, expected)) {
             Some(draw) => Some(draw),
             None => budget.draw(expected, errand.lane).await?,
         };
-        // Once more: much may have been learned while this one waited.
-        let ticket = self.standing().admit(endpoint, clock.monotonic()).map_err(|hold| {
-            self.undo(draw);
-            self.refusal(hold)
-        })?;
+        let drawn = Drawn { account: self, draw };
+        let admitted = if goes_on {
+            limiter.go_on(errand.lane, errand.deadline).await
+        } else {
+            limiter.admit(errand.lane, errand.deadline).await
+        };
+        let admission = admitted.map_err(held)?;
         if errand.deadline.is_over(clock.monotonic()) {
-            self.undo(draw);
             return Err(Refusal { failure: Failure::TimedOut, retry_after: None });
         }
-        self.write_down(endpoint, errand, expected, draw, ticket, admission).await
+        // Once more: much may have been learned while this one waited.
+        let ticket = self.standing().admit(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
+        self.write_down(endpoint, errand, expected, drawn, (ticket, admission)).await
     }
 
     async fn write_down<'a>(
@@ -152,9 +161,8 @@ impl Account {
         endpoint: Endpoint,
         errand: &Errand,
         expected_centavos: u64,
-        draw: Option<Draw>,
-        ticket: Ticket,
-        admission: Admission<'a>,
+        mut drawn: Drawn<'a>,
+        (ticket, admission): (Ticket, Admission<'a>),
     ) -> Result<Permit<'a>, Refusal> {
         let AccountParts { provider, ledger, clock, random, .. } = &self.parts;
         let sent = Sent {
@@ -166,23 +174,17 @@ impl Account {
             lane: errand.lane,
             caller: errand.caller,
             expected_centavos,
-            draw,
+            draw: drawn.draw,
         };
-        // Made before the ledger is awaited: whoever is dropped meanwhile leaves no open entry behind.
-        let began = clock.monotonic();
-        let mut permit = Permit { account: self, open: Some(Open { sent: sent.clone(), ticket, admission, began }) };
-        match ledger.sent(sent).await {
-            Ok(()) => {
-                self.sent.fetch_add(1, Ordering::Relaxed);
-                Ok(permit)
-            }
-            Err(error) => {
-                permit.open = None;
-                self.undo(draw);
-                tracing::error!(%error, "the ledger takes no entries: nothing is bought");
-                Err(Refusal { failure: Failure::BudgetExhausted, retry_after: Some(LEDGER_RETRY) })
-            }
+        // Whoever goes away before this has returned has sent nothing, and gets the money back.
+        if let Err(error) = ledger.sent(sent.clone()).await {
+            tracing::error!(%error, "the ledger takes no entries: nothing is bought");
+            return Err(Refusal { failure: Failure::BudgetExhausted, retry_after: Some(LEDGER_RETRY) });
         }
+        drawn.draw = None;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let began = clock.monotonic();
+        Ok(Permit { account: self, open: Some(Open { sent, ticket, admission, began }) })
     }
 
     /// Draws the money for several requests before the first of them is sent: a cover whose movements cannot be paid is money lost.
@@ -363,12 +365,25 @@ impl Session {
         &self.account
     }
 
-    /// Asks for permission to send one request. The wait for it ends with the errand's deadline.
+    /// Asks for permission to send one request. The wait for it ends with the errand's deadline. `goes_on`: the errand has sent some
+    /// already, and waits for those only that have as well.
     ///
     /// # Errors
     /// [`Refusal`]: nothing was sent and nothing is spent.
-    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand) -> Result<Permit<'_>, Refusal> {
-        self.account.begin(&self.limiter, endpoint, errand).await
+    pub async fn begin(&self, endpoint: Endpoint, errand: &Errand, goes_on: bool) -> Result<Permit<'_>, Refusal> {
+        self.account.begin(&self.limiter, endpoint, errand, goes_on).await
+    }
+}
+
+/// Money drawn for a request that is not sent yet: given back if it never is.
+struct Drawn<'a> {
+    account: &'a Account,
+    draw: Option<Draw>,
+}
+
+impl Drop for Drawn<'_> {
+    fn drop(&mut self) {
+        self.account.undo(self.draw.take());
     }
 }
 

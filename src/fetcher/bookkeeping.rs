@@ -1,7 +1,7 @@
 //! What the fetcher does beside fetching: brings the ledger to PostgreSQL, keeps the local reserve filled, looks at the balance when
 //! that is what asking waits for, and puts the ledger right by it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Message;
@@ -70,7 +70,7 @@ pub struct Bookkeeper {
     /// After which quiet the balance is looked at; zero never.
     pub balance_after: Duration,
     /// Avoided lookups that are in the database already, in the order of [`AvoidedBy::ALL`].
-    pub flushed: tokio::sync::Mutex<[u64; AvoidedBy::ALL.len()]>,
+    pub flushed: Mutex<[u64; AvoidedBy::ALL.len()]>,
 }
 
 impl Bookkeeper {
@@ -213,20 +213,23 @@ impl Bookkeeper {
 
     /// Whether stock was taken, or cannot be.
     async fn compare(&self, escavador: &Escavador) -> bool {
+        if !self.account.is_free(Endpoint::Balance) {
+            return true;
+        }
         let sent = self.account.sent_so_far();
+        // Before the balance: what others have booked between the two is not in that balance, but would be in the books.
+        let Some(before) = self.answer(ReadAccount { provider: Provider::Escavador }).await else { return false };
         let Ok(Some(balance)) = escavador.balance(self.within(PROBE_PATIENCE)).await else { return true };
         let Ok(left) = u64::try_from(balance) else { return true };
         let company = HasCompany { provider: Provider::Escavador, node: self.ledger.node() };
         if self.answer(company).await.unwrap_or(true) {
             // What others had under way at that moment will be in the ledger by then, and its total another.
-            let Some(before) = self.answer(ReadAccount { provider: Provider::Escavador }).await else { return false };
             sleep(OTHERS_UNDER_WAY).await;
-            let after = self.answer(ReadAccount { provider: Provider::Escavador }).await;
-            if after.is_none_or(|after| after.booked_centavos != before.booked_centavos) {
-                return false;
-            }
         }
         let Some(books) = self.answer(ReadAccount { provider: Provider::Escavador }).await else { return false };
+        if books.booked_centavos != before.booked_centavos {
+            return false;
+        }
         // One request more than before, and that was ours.
         if self.account.sent_so_far() != sent.saturating_add(1) || self.ledger.open_calls() > 0 {
             return false;
@@ -269,23 +272,36 @@ impl Bookkeeper {
     /// Adds what was avoided since the last time, at the price that one fetch has now.
     async fn add_avoided(&self) {
         let price = self.account.price_of_a_fetch();
-        let mut flushed = self.flushed.lock().await;
-        let mut avoided = Vec::new();
-        for (by, already) in AvoidedBy::ALL.into_iter().zip(flushed.iter()) {
-            let lookups = self.metrics.avoided(by).lookups.get().saturating_sub(*already);
-            if lookups > 0 {
-                avoided.push(Avoided { tier: by.as_str().into(), lookups, centavos: lookups.saturating_mul(price) });
-            }
-        }
-        if avoided.is_empty() || !self.told(AddAvoided { avoided: avoided.clone() }).await {
+        let avoided = self.take_avoided(price);
+        if avoided.is_empty() {
             return;
         }
+        let told = self.told(AddAvoided { avoided: avoided.clone() }).await;
+        let mut flushed = self.flushed();
         for (by, already) in AvoidedBy::ALL.into_iter().zip(flushed.iter_mut()) {
-            if let Some(added) = avoided.iter().find(|added| added.tier == by.as_str()) {
-                *already = already.saturating_add(added.lookups);
-                self.metrics.avoided(by).centavos.inc_by(added.centavos);
+            match avoided.iter().find(|added| added.tier == by.as_str()) {
+                Some(added) if told => drop(self.metrics.avoided(by).centavos.inc_by(added.centavos)),
+                Some(added) => *already = already.saturating_sub(added.lookups),
+                None => {}
             }
         }
+    }
+
+    /// What was avoided since it was last taken.
+    fn take_avoided(&self, price: u64) -> Vec<Avoided> {
+        let mut flushed = self.flushed();
+        let counted = AvoidedBy::ALL.into_iter().zip(flushed.iter_mut()).filter_map(|(by, already)| {
+            let now = self.metrics.avoided(by).lookups.get();
+            let lookups = now.saturating_sub(std::mem::replace(already, now));
+            let centavos = lookups.saturating_mul(price);
+            (lookups > 0).then(|| Avoided { tier: by.as_str().into(), lookups, centavos })
+        });
+        counted.collect()
+    }
+
+    /// Not held while the database is asked: a generation of the fetcher that hangs would keep it from its successor.
+    fn flushed(&self) -> MutexGuard<'_, [u64; AvoidedBy::ALL.len()]> {
+        self.flushed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn told<M>(&self, message: M) -> bool

@@ -56,6 +56,8 @@ pub struct Budget {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The service ends: nothing is set aside for it any more.
+    is_closed: bool,
     reserve: Vec<Portion>,
     exhausted: Option<Exhausted>,
     /// Not spent, or not known whether it was granted.
@@ -129,7 +131,9 @@ impl Budget {
         let Some(vault) = self.vault.as_ref().filter(|_| centavos > 0) else { return Ok(None) };
         self.check(centavos, lane)?;
         let id = Id::new(self.random.bits());
+        let mut asking = Asking { budget: self, id: Some(id) };
         let reserved = vault.reserve(id, centavos).await;
+        asking.id = None;
         let now = self.clock.monotonic();
         let mut state = self.lock();
         let refused = match reserved {
@@ -172,7 +176,8 @@ impl Budget {
             // A tenth of the cap at the most: with several nodes, more would strand the day's money in reserves.
             let wanted = u64::try_from(RESERVED_REQUESTS).unwrap_or(u64::MAX).saturating_mul(price);
             let worth_it = price > 0 && wanted <= self.cap / 10;
-            let missing = if worth_it { RESERVED_REQUESTS.saturating_sub(state.reserve.len()) } else { 0 };
+            let missing =
+                if worth_it && !state.is_closed { RESERVED_REQUESTS.saturating_sub(state.reserve.len()) } else { 0 };
             (unused, missing)
         };
         if !unused.is_empty() && vault.release(unused.clone()).await.is_err() {
@@ -200,6 +205,7 @@ impl Budget {
         let Some(vault) = &self.vault else { return };
         let ids = {
             let mut state = self.lock();
+            state.is_closed = true;
             let mut ids = std::mem::take(&mut state.unused);
             ids.extend(state.reserve.drain(..).map(|part| part.id));
             ids
@@ -214,6 +220,20 @@ impl Budget {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is one step: a panic in between leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reservation being made. Should nobody wait for it any more, it is undone.
+struct Asking<'a> {
+    budget: &'a Budget,
+    id: Option<Id>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.budget.lock().undo(id);
+        }
     }
 }
 

@@ -124,3 +124,31 @@ async fn a_small_cap_has_no_reserve() {
     budget.tend(300).await;
     assert_eq!(vault.reserved(), 0);
 }
+
+/// Grants, and answers too late for whoever asked.
+#[derive(Debug)]
+struct Slow(Fake);
+
+impl Vault for Slow {
+    fn reserve(&self, id: Id, centavos: u64) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
+        async move {
+            let _granted = self.0.reserve(id, centavos).await;
+            std::future::pending().await
+        }
+        .boxed()
+    }
+
+    fn release(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<(), VaultAway>> {
+        self.0.release(ids)
+    }
+}
+
+#[actix_rt::test]
+async fn who_leaves_while_money_is_set_aside_strands_none() {
+    let fake = Fake::of(1_000);
+    let budget = Budget::capped(Box::new(Slow(fake.clone())), 1_000, SystemClock::shared(), SystemRandom::shared());
+    assert!(budget.draw(300, Lane::Interactive).now_or_never().is_none());
+    assert_eq!(fake.reserved(), 300);
+    budget.tend(0).await;
+    assert_eq!(fake.reserved(), 0);
+}

@@ -104,7 +104,7 @@ mod tests {
             clock: SystemClock::shared(),
             random: SystemRandom::shared(),
         });
-        (ActorRef::unsupervised("fetcher", 64, fetcher.start()), accounts)
+        (ActorRef::unsupervised("fetcher", 256, fetcher.start()), accounts)
     }
 
     async fn ask(fetcher: &ActorRef<Fetcher>, number: &str) -> Result<Fetched, FetchError> {
@@ -155,6 +155,39 @@ mod tests {
         let fetched = join_all(numbers.iter().map(|number| ask(&fetcher, number))).await;
         assert!(fetched.iter().all(Result::is_ok), "{fetched:?}");
         assert_eq!(sandbox.control().peak_in_flight(), 3);
+        sandbox.stop().await;
+    }
+
+    /// More wait than the pace can serve before their deadline: what is bought is whole processes, not a cover for each.
+    #[actix_rt::test]
+    async fn what_was_begun_is_finished_before_others_begin() {
+        let sandbox =
+            Sandbox::start(SandboxSettings::default(), (Ipv4Addr::LOCALHOST, 0).into(), SystemClock::shared()).await;
+        let sandbox = sandbox.unwrap();
+        let (fetcher, _accounts) = start(FetcherSettings {
+            api_key: Some("k".into()),
+            base_url: sandbox.base_url(),
+            requests_per_minute: 600,
+            ..FetcherSettings::default()
+        });
+        let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(3));
+        let numbers = demo_numbers(150, 1);
+        let fetched = join_all(numbers.iter().map(|number| {
+            let fetch = Fetch {
+                cnj: Cnj::parse(number).unwrap(),
+                lane: Lane::Interactive,
+                caller: Caller::Anonymous,
+                held: None,
+                insist: false,
+                deadline,
+            };
+            fetcher.ask(fetch, Deadline::after(deadline.instant(), Duration::from_secs(5)))
+        }))
+        .await;
+        let whole = fetched.iter().filter(|one| one.as_ref().unwrap().is_ok()).count();
+        let covers = sandbox.control().call_count(crate::sandbox::Endpoint::Cover);
+        assert!(whole >= 25, "{whole} of {covers} covers");
+        assert!(covers <= u64::try_from(whole).unwrap() + 8, "{covers} covers for {whole} processes");
         sandbox.stop().await;
     }
 

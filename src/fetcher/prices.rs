@@ -86,15 +86,22 @@ impl Prices {
 /// What a request cost, from what the vendor said and how far its answer came.
 ///
 /// A success that does not name its price, and an answer of which not even the status came, may have been charged: the expected price is
-/// presumed. What is no success is not charged (measured for 422; the documentation gives the header for paid answers only).
+/// presumed. So it is for what a gateway says when it lost the answer on the way. Anything else that is no success is not charged
+/// (measured for 422; the documentation gives the header for paid answers only).
 #[must_use]
 pub fn cost(charge: Charge, status: Option<u16>, expected: u64) -> Cost {
-    let may_be_charged = status.is_none_or(|status| (200..300).contains(&status));
+    let may_be_charged = status.is_none_or(|status| (200..300).contains(&status) || is_lost_on_the_way(status));
     match charge {
         Charge::Said(centavos) => Cost::Charged(centavos),
         Charge::Silent if may_be_charged && expected > 0 => Cost::Presumed(expected),
         Charge::Silent | Charge::NotSent => Cost::NOTHING,
     }
+}
+
+/// Whether a status is a gateway's, which may have lost an answer that was given, and charged, behind it.
+#[must_use]
+pub fn is_lost_on_the_way(status: u16) -> bool {
+    matches!(status, 408 | 502 | 504 | 520..=524)
 }
 
 #[cfg(test)]
@@ -122,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_charged_is_presumed() {
-        for status in [None, Some(200), Some(201)] {
+        for status in [None, Some(200), Some(201), Some(502), Some(504), Some(524)] {
             assert_eq!(cost(Charge::Silent, status, 300), Cost::Presumed(300), "{status:?}");
             assert_eq!(cost(Charge::Silent, status, 0), Cost::NOTHING, "{status:?}");
         }

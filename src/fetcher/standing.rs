@@ -4,7 +4,7 @@
 //! | what happened | then |
 //! |---|---|
 //! | 401, 403 | nothing is asked; tried again slowly (for ever doubling, five minutes at the most) |
-//! | 402, 403 about the balance | nothing is asked; the free balance route is, until it shows credit |
+//! | 402, 403 about the balance | nothing is asked; the free balance route is, until it shows credit or tells nothing again and again |
 //! | 429 | nothing is asked until `Retry-After`, or into the next minute |
 //! | several failures in a row | nothing is asked for seconds, doubling up to half a minute |
 //!
@@ -127,14 +127,20 @@ pub struct Standing {
     retries: RetryBudget,
     /// The balance route cannot tell: then only a real request can.
     balance_is_mute: bool,
+    /// Looks at the balance in a row that told nothing.
+    deaf: u32,
 }
+
+/// After so many looks at the balance in a row that told nothing, one reader's request is the trial: the route itself may be what is
+/// broken, or closed to the key.
+const DEAF_PROBES: u32 = 5;
 
 impl Standing {
     /// In good standing.
     #[must_use]
     pub fn new(settings: StandingSettings) -> Self {
         let retries = RetryBudget::new(settings.retries);
-        Self { settings, hold: None, era: 0, failures: 0, strikes: 0, retries, balance_is_mute: false }
+        Self { settings, hold: None, era: 0, failures: 0, strikes: 0, retries, balance_is_mute: false, deaf: 0 }
     }
 
     /// Whether a request may be sent now.
@@ -171,10 +177,11 @@ impl Standing {
     }
 
     fn is_probed(&self, hold: &Hold) -> bool {
-        matches!(hold.reason, HoldReason::NoCredit | HoldReason::Unauthorized) && !self.balance_is_mute
+        let is_told = matches!(hold.reason, HoldReason::NoCredit | HoldReason::Unauthorized);
+        is_told && !self.balance_is_mute && self.deaf < DEAF_PROBES
     }
 
-    /// The balance route gave no usable answer: from now on a reader's request is the trial.
+    /// The balance route gave no usable answer, or there is none: from now on a reader's request is the trial.
     pub fn balance_is_mute(&mut self, now: Instant) {
         self.balance_is_mute = true;
         if let Some(hold) = &mut self.hold {
@@ -224,6 +231,9 @@ impl Standing {
             Meaning::Trouble => self.hold.map_or(HoldReason::Outage, |hold| hold.reason),
             Meaning::Nothing => return Change::None,
         };
+        if self.is_current(ticket) {
+            self.deaf = if endpoint == Endpoint::Balance { self.deaf.saturating_add(1) } else { 0 };
+        }
         let already = self.hold.is_some_and(|hold| hold.reason == reason);
         if !self.is_current(ticket) && (already || reason == HoldReason::Outage) {
             return Change::None;
@@ -233,6 +243,7 @@ impl Standing {
 
     /// The balance, as a probe found it.
     pub fn has_credit(&mut self, has_credit: bool, (now, fraction): (Instant, f64)) -> Change {
+        self.deaf = 0;
         match (self.hold.map(|hold| hold.reason), has_credit) {
             (Some(HoldReason::NoCredit | HoldReason::Unauthorized), true) => self.resume(),
             // The key is accepted again, but there is nothing to spend.

@@ -54,6 +54,29 @@ fn without_a_balance_route_a_reader_is_the_trial() {
 }
 
 #[test]
+fn a_balance_route_that_is_broken_or_closed_does_not_hold_readers_off_for_ever() {
+    for broken in [CallOutcome::Unauthorized, CallOutcome::ServerError, CallOutcome::TimedOut] {
+        let (mut standing, mut now) = standing();
+        ask(&mut standing, CallOutcome::NoCredit, now);
+        for round in 0..3 {
+            for probe in 0..DEAF_PROBES {
+                now = standing.hold().unwrap().until;
+                assert!(standing.wants_probe(now) && standing.check(Endpoint::Cover, now).is_err(), "{round} {probe}");
+                let probe = standing.admit(Endpoint::Balance, now).unwrap();
+                standing.report(probe, Endpoint::Balance, broken, None, (now, 1.0));
+            }
+            now = standing.hold().unwrap().until;
+            assert!(!standing.wants_probe(now), "a reader's turn");
+            let trial = standing.admit(Endpoint::Cover, now).unwrap();
+            assert!(standing.admit(Endpoint::Cover, now).is_err(), "one at a time");
+            let said = if round < 2 { CallOutcome::NoCredit } else { CallOutcome::Ok };
+            standing.report(trial, Endpoint::Cover, said, None, (now, 1.0));
+        }
+        assert_eq!(standing.hold(), None, "{broken:?}");
+    }
+}
+
+#[test]
 fn a_refused_key_is_tried_more_and_more_slowly() {
     let (mut standing, mut now) = standing();
     let mut pauses = Vec::new();
@@ -62,8 +85,9 @@ fn a_refused_key_is_tried_more_and_more_slowly() {
         let Change::Stopped(hold) = change else { panic!("{change:?}") };
         pauses.push((hold.until - now).as_secs());
         now = hold.until;
-        let probe = standing.admit(Endpoint::Balance, now).unwrap();
-        change = standing.report(probe, Endpoint::Balance, CallOutcome::Unauthorized, None, (now, 1.0));
+        let endpoint = if standing.wants_probe(now) { Endpoint::Balance } else { Endpoint::Cover };
+        let probe = standing.admit(endpoint, now).unwrap();
+        change = standing.report(probe, endpoint, CallOutcome::Unauthorized, None, (now, 1.0));
     }
     assert_eq!(pauses, [4, 8, 16, 32, 64, 128, 256, 300, 300]);
     assert_eq!(standing.hold().map(|hold| hold.reason), Some(HoldReason::Unauthorized));

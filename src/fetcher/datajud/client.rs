@@ -130,7 +130,7 @@ impl Client {
         self.session.account().tried();
         loop {
             // What the service did says more than that we could not ask it again.
-            let begun = self.session.begin(Endpoint::Search, errand).await;
+            let begun = self.session.begin(Endpoint::Search, errand, tally.requests > 0).await;
             let permit = begun.map_err(|refusal| last.unwrap_or(Setback::from(refusal)))?;
             if errand.deadline.is_over(self.clock.monotonic()) {
                 let outcome = CallOutcome::TimedOut;

@@ -17,6 +17,8 @@ use crate::domain::snapshot::Snapshot;
 use crate::fetcher::fixture::{Opened, account};
 use crate::fetcher::prices::PriceList;
 use crate::fetcher::providers::Providers;
+use crate::fetcher::standing::StandingSettings;
+use crate::resilience::backoff::Backoff;
 use crate::resilience::deadline::Deadline;
 use crate::sandbox::{
     Control, DatajudSandbox, Endpoint, Fault, ProcessShape, Sandbox, SandboxSettings, SearchFault, demo_numbers,
@@ -277,6 +279,26 @@ async fn each_misbehaviour_has_its_failure_and_its_requests() {
     assert_eq!(searches(elsewhere.control()), 0, "the key goes to no other host");
     sandbox.stop().await;
     elsewhere.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_key_that_was_refused_is_tried_again() {
+    let sandbox = with_process(1).await;
+    let soon = Backoff { base: Duration::from_millis(20), cap: Duration::from_millis(20), ..Backoff::default() };
+    let standing = StandingSettings { unauthorized: soon, ..StandingSettings::default() };
+    let free = FetcherSettings { prices: PriceList::FREE, standing, ..FetcherSettings::default() };
+    let opened = account(snapshot::Provider::Datajud, &free);
+    let (clock, random) = (SystemClock::shared(), SystemRandom::shared());
+    let client = Datajud::new(settings(&sandbox), Arc::clone(&opened.account), clock, random).unwrap();
+    sandbox.control().set_fault(Fault::Unauthorized, Some(Endpoint::Search), Some(1));
+    assert_eq!(fetch(&client, NUMBER).await.unwrap_err().failure, Failure::Unauthorized);
+    let until = SystemClock.monotonic() + LONG;
+    while fetch(&client, NUMBER).await.is_err() {
+        assert!(SystemClock.monotonic() < until, "there is no other way to learn that the key is good");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((searches(sandbox.control()), opened.account.hold()), (2, None));
+    sandbox.stop().await;
 }
 
 #[actix_rt::test]

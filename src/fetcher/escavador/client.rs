@@ -165,7 +165,8 @@ impl Client {
         errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Stopped> {
-        let permit = self.session.begin(question.endpoint, errand).await.map_err(|refusal| {
+        let begun = self.session.begin(question.endpoint, errand, tally.requests > 0).await;
+        let permit = begun.map_err(|refusal| {
             let setback = Setback::of(refusal.failure, Repeat::Never);
             Stopped::Refused(Setback { retry_after: refusal.retry_after, ..setback })
         })?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::wire::ErrorBody;
 use crate::domain::fold::fold;
 use crate::fetcher::messages::Failure;
+use crate::fetcher::prices::is_lost_on_the_way;
 
 /// What an answer's status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,8 @@ pub(super) fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> 
         402 => (Failure::NoCredit, Repeat::Never),
         403 if speaks_of_balance(body) => (Failure::NoCredit, Repeat::Never),
         403 => (Failure::Unauthorized, Repeat::Never),
-        408 | 425 | 500..=599 => (Failure::ServerError, Repeat::Freely),
+        _ if is_lost_on_the_way(status) => (Failure::ServerError, Repeat::Once),
+        425 | 500..=599 => (Failure::ServerError, Repeat::Freely),
         429 => (Failure::RateLimited, Repeat::Freely),
         400..=403 | 405..=499 => (Failure::Refused, Repeat::Never),
         _ => (Failure::Unreadable, Repeat::Never),
@@ -99,7 +101,11 @@ fn speaks_of_an_update(body: &[u8]) -> bool {
         .is_some_and(|text| fold(&text).contains("ja esta sendo atualizado"))
 }
 
-/// Reads an amount: documented as an integer in centavos; a fraction is rounded up, so that we never think we spent less.
+/// A hundred thousand reais: no request costs more, and sums of what is below never leave the database's range.
+const DEAREST: u64 = 10_000_000;
+
+/// Reads an amount: documented as an integer in centavos; a fraction is rounded up, so that we never think we spent less. What cannot be
+/// a price is none.
 pub(super) fn centavos(text: &str) -> Option<u64> {
     let text = text.trim();
     let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
@@ -107,7 +113,8 @@ pub(super) fn centavos(text: &str) -> Option<u64> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    whole.checked_add(u64::from(fraction.bytes().any(|byte| byte != b'0')))
+    let amount = whole.checked_add(u64::from(fraction.bytes().any(|byte| byte != b'0')));
+    amount.filter(|amount| *amount <= DEAREST)
 }
 
 #[cfg(test)]
@@ -116,8 +123,8 @@ mod tests {
 
     #[test]
     fn each_answer_has_one_meaning() {
-        use Repeat::{Freely, Never};
-        let table: [(u16, &str, Failure, Repeat); 23] = [
+        use Repeat::{Freely, Never, Once};
+        let table: [(u16, &str, Failure, Repeat); 25] = [
             (401, r#"{"error":"Unauthenticated"}"#, Failure::Unauthorized, Never),
             (402, r#"{"error":"Você não possui saldo em crédito da API."}"#, Failure::NoCredit, Never),
             (403, r#"{"message":"Seu saldo está bloqueado"}"#, Failure::NoCredit, Never),
@@ -130,7 +137,9 @@ mod tests {
             (422, "", Failure::Refused, Never),
             (400, "", Failure::Refused, Never),
             (405, "", Failure::Refused, Never),
-            (408, "", Failure::ServerError, Freely),
+            (408, "", Failure::ServerError, Once),
+            (502, "<html>", Failure::ServerError, Once),
+            (524, "", Failure::ServerError, Once),
             (425, "", Failure::ServerError, Freely),
             (429, "", Failure::RateLimited, Freely),
             (429, "<html>", Failure::RateLimited, Freely),
@@ -167,7 +176,17 @@ mod tests {
         for (text, cost) in [("300", 300), (" 5 ", 5), ("0", 0), ("299.01", 300), ("12.0", 12), ("7,5", 8)] {
             assert_eq!(centavos(text), Some(cost), "{text:?}");
         }
-        for text in ["", "-5", "free", "R$ 3,00", "1.x", "99999999999999999999", "18446744073709551615.1"] {
+        for text in [
+            "",
+            "-5",
+            "free",
+            "R$ 3,00",
+            "1.x",
+            "99999999999999999999",
+            "18446744073709551615.1",
+            "10000001",
+            "9223372036854775807",
+        ] {
             assert_eq!(centavos(text), None, "{text:?}");
         }
     }

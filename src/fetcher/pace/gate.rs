@@ -58,10 +58,13 @@ pub struct Limiter {
     clock: SharedClock,
 }
 
-/// Those who wait, first come, first served: only the first looks for a place and a slot.
+/// Those who wait, first come, first served: only the first looks for a place and a slot. Who goes on with what was begun passes by those
+/// who begin, of whom one at a time stands among them: or, with a long line, everybody would buy the first half of a process and nobody
+/// the second.
 #[derive(Debug)]
 struct Line {
     places: Semaphore,
+    beginners: Semaphore,
     turnstile: Semaphore,
     /// Whether it is the pace that keeps the first in line, and not the requests on their way.
     paced: AtomicBool,
@@ -69,7 +72,13 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        Self { places: Semaphore::new(LINE), turnstile: Semaphore::new(1), paced: AtomicBool::new(false) }
+        let paced = AtomicBool::new(false);
+        Self { places: Semaphore::new(LINE), beginners: Semaphore::new(1), turnstile: Semaphore::new(1), paced }
+    }
+
+    /// What keeps the first in line keeps the others.
+    fn held(&self) -> Held {
+        if self.paced.load(Ordering::Relaxed) { Held::Paced { retry_after: LINE_WAIT } } else { Held::Full }
     }
 }
 
@@ -86,18 +95,25 @@ impl Limiter {
     /// # Errors
     /// [`Held`].
     pub async fn admit(&self, lane: Lane, deadline: Deadline) -> Result<Admission<'_>, Held> {
-        let until = deadline.instant().into();
-        let line = match lane {
-            Lane::Interactive => &self.readers,
-            Lane::Background => &self.background,
-        };
+        let line = self.line(lane);
         let Ok(_place_in_line) = line.places.try_acquire() else {
-            return Err(Held::Full);
+            return Err(line.held());
         };
+        let Ok(Ok(_first)) = timeout_at(deadline.instant().into(), line.beginners.acquire()).await else {
+            return Err(line.held());
+        };
+        self.go_on(lane, deadline).await
+    }
+
+    /// The same for the next request of what was begun, which may be paid in part. Those are no more than have begun.
+    ///
+    /// # Errors
+    /// [`Held`].
+    pub async fn go_on(&self, lane: Lane, deadline: Deadline) -> Result<Admission<'_>, Held> {
+        let until = deadline.instant().into();
+        let line = self.line(lane);
         let Ok(Ok(_turn)) = timeout_at(until, line.turnstile.acquire()).await else {
-            // What keeps the first in line keeps the others.
-            let paced = line.paced.load(Ordering::Relaxed);
-            return Err(if paced { Held::Paced { retry_after: LINE_WAIT } } else { Held::Full });
+            return Err(line.held());
         };
         line.paced.store(false, Ordering::Relaxed);
         let Ok(place) = timeout_at(until, self.in_flight.enter(lane)).await else {
@@ -118,6 +134,13 @@ impl Limiter {
                 },
                 Err(_elapsed) => return Err(Held::Paced { retry_after: LINE_WAIT }),
             }
+        }
+    }
+
+    fn line(&self, lane: Lane) -> &Line {
+        match lane {
+            Lane::Interactive => &self.readers,
+            Lane::Background => &self.background,
         }
     }
 }
