@@ -81,7 +81,7 @@ async fn datajud(settings: &Settings) -> Result<String, String> {
     let usage = settings.datajud.r#use;
     match (&settings.datajud.api_key, usage) {
         (None, _) => Ok("datajud: off (DATAJUD_API_KEY is not set)".into()),
-        (Some(_), DatajudUse::Off) => Ok("datajud: off (DATAJUD_USE)".into()),
+        (Some(_), DatajudUse::Off) => Ok("datajud: off (DATAJUD_USE is off)".into()),
         (Some(_), _) => {
             let reached = reach("datajud", &settings.datajud.base_url).await?;
             Ok(format!("{reached} (the key was not tried); use: {}", usage.as_str()))

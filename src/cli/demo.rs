@@ -118,7 +118,7 @@ fn welcome(juscache: &str, sandbox: &str, known: &[String], new: &[String], ledg
     let (known, others) = known.split_first().map_or(("", String::new()), |(first, rest)| (first, rest.join("  ")));
     format!(
         "
-juscache answers at {juscache}, on a database inside this program, a simulated Escavador and DataJud.
+juscache answers at {juscache}, on a database inside this program, with a simulated Escavador and DataJud.
 Lines to paste into another terminal:
 
 A process that is known already, from memory:
@@ -133,11 +133,11 @@ The vendor goes away, the answers do not:
   curl -i '{lookup}/{new}/detailed?limit=3&force_refresh=true'
   curl '{sandbox}/__sandbox/outage' -d '{{\"on\":false}}'
 
-The credit runs out: what was bought is still served, and DataJud, which is free, tells of what is new:
+The credit runs out: what was bought is still served, what is new comes from DataJud, for free:
   curl '{sandbox}/__sandbox/credits' -d '{{\"centavos\":0}}'
   curl -i '{lookup}/{new}/detailed?limit=3&force_refresh=true'
   curl -i '{lookup}/{newer}/detailed?limit=3'
-  curl '{sandbox}/__sandbox/credits' -d '{{\"centavos\":100000}}'
+  curl '{sandbox}/__sandbox/credits' -d '{{\"centavos\":200000000}}'
 
 What was spent, and what it would have cost without the copies:
   {ledger}

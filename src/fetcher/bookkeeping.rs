@@ -32,7 +32,7 @@ use crate::telemetry::metrics::PeriodLabel;
 const BATCH: usize = 500;
 /// Rows are gathered for so long, so that a busy minute is not a transaction for each request.
 const GATHER: Duration = Duration::from_millis(100);
-/// How long to wait before PostgreSQL is offered rows again that it did not take.
+/// How long to wait before PostgreSQL is asked again, or offered rows that it did not take.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a probe of the balance is due.
 const PROBE_TICK: Duration = Duration::from_millis(500);
@@ -161,7 +161,7 @@ impl Bookkeeper {
             let price = self.account.expected(Endpoint::Cover).max(self.account.expected(Endpoint::Movements));
             self.budget.tend(price).await;
             self.show_budget().await;
-            sleep(TEND_EVERY).await;
+            sleep(if self.budget_seen() == BudgetSeen::Away { STORE_RETRY } else { TEND_EVERY }).await;
         }
     }
 

@@ -97,8 +97,9 @@ pub(super) fn budget(caps: Caps, seen: BudgetSeen, price: u64) -> Line {
     let left = left.join(", ");
     match periods.iter().rev().find(|(_, line)| exhausted(line)) {
         Some((name, _)) => {
-            let what =
-                format!("the cap of the {name} is used up: nothing is bought until the next one begins in São Paulo");
+            let what = format!(
+                "the cap of the {name} is used up: nothing is bought until the next {name} begins in São Paulo"
+            );
             (Health::Degraded, format!("{what}; left: {left}"))
         }
         None => (Health::Up, format!("left: {left}")),
