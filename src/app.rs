@@ -123,7 +123,7 @@ impl App {
             let _ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
         }
 
-        let standing = Standing::new(&settings, &tree, journal, metrics.clone());
+        let standing = Standing::new(&settings, &tree, journal, ledger, metrics.clone());
         let http = HttpSettings { lookup_deadline: lookup_limit(&settings.coordinator), ..HttpSettings::default() };
         let lookup_limit = http.lookup_deadline;
         let (door, generated_token) = match &settings.admin_token {

@@ -1,6 +1,6 @@
 //! The accounts at the vendors: their pace, their caps, their ledger, and who looks after them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -61,7 +61,7 @@ impl Vendors {
         let datajud = ground.account(Provider::Datajud, "datajud", (free, DATAJUD_IN_FLIGHT), &budget);
         // Until they are asked, nothing speaks against them.
         metrics.set_tier_up("upstream", settings.fetcher.api_key.is_some());
-        metrics.set_tier_up("datajud", settings.datajud.api_key.is_some());
+        metrics.set_tier_up("datajud", settings.datajud.is_on());
         let keeper = Arc::new(Bookkeeper {
             ledger: (*ledger).clone(),
             budget,
@@ -71,7 +71,8 @@ impl Vendors {
             metrics: (*metrics).clone(),
             clock: Arc::clone(clock),
             balance_after: settings.fetcher.balance_after,
-            flushed: std::sync::Mutex::default(),
+            flushed: Mutex::default(),
+            seen: Mutex::default(),
         });
         Self { escavador, datajud, keeper, paces }
     }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::serve::{ending, stop_signal, tell_token};
+use super::serve::{ending, ledger_line, stop_signal};
 use super::{FAILED, WRONG_USAGE, print, say};
 use crate::ambient::{Random, SystemClock, SystemRandom};
 use crate::app::App;
@@ -25,8 +25,10 @@ struct Harmless<'a>(&'a Environment);
 
 impl Strings for Harmless<'_> {
     fn get(&self, name: &str) -> Option<String> {
-        let real = ["DATABASE_URL", "REDIS_URL", "ESCAVADOR_API_KEY", "ESCAVADOR_BASE_URL", "DATAJUD_API_KEY"];
-        if real.contains(&name) { None } else { self.0.get(name) }
+        let stores = ["DATABASE_URL", "REDIS_URL"].contains(&name);
+        let vendors = ["ESCAVADOR_", "DATAJUD_"].iter().any(|vendor| name.starts_with(vendor));
+        let is_real = stores || (vendors && name != "ESCAVADOR_REQUESTS_PER_MINUTE");
+        if is_real { None } else { self.0.get(name) }
     }
 }
 
@@ -92,6 +94,8 @@ async fn serve(mut settings: Settings) -> u8 {
     };
     settings.fetcher.base_url = sandbox.base_url();
     settings.fetcher.api_key = Some("demo".into());
+    settings.datajud.base_url = sandbox.base_url();
+    settings.datajud.api_key = Some("demo".into());
     let app = match App::start(settings, SystemClock::shared(), SystemRandom::shared()).await {
         Ok(app) => app,
         Err(error) => {
@@ -99,22 +103,22 @@ async fn serve(mut settings: Settings) -> u8 {
             return FAILED;
         }
     };
-    let numbers = demo_numbers(KNOWN + 1, SEED);
-    let (new, known) = numbers.split_last().map_or((String::new(), [].as_slice()), |(new, known)| (new.clone(), known));
+    let numbers = demo_numbers(KNOWN + 2, SEED);
+    let (known, new) = numbers.split_at_checked(KNOWN).unwrap_or_default();
     app.learn(known).await;
-    print(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, &new));
-    tell_token(&app);
+    print(&welcome(&format!("http://{}", app.address()), &sandbox.base_url(), known, new, &ledger_line(&app)));
     let code = ending(app.run_until(stop_signal()).await);
     sandbox.stop().await;
     code
 }
 
-fn welcome(juscache: &str, sandbox: &str, known: &[String], new: &str) -> String {
+fn welcome(juscache: &str, sandbox: &str, known: &[String], new: &[String], ledger: &str) -> String {
+    let [new, newer] = [0, 1].map(|index| new.get(index).map_or("", String::as_str));
     let lookup = format!("{juscache}/api/v1/process-movements");
     let (known, others) = known.split_first().map_or(("", String::new()), |(first, rest)| (first, rest.join("  ")));
     format!(
         "
-juscache answers at {juscache}, on a database inside this program and a simulated Escavador.
+juscache answers at {juscache}, on a database inside this program, with a simulated Escavador and DataJud.
 Lines to paste into another terminal:
 
 A process that is known already, from memory:
@@ -125,9 +129,18 @@ One that is new: bought once, then known:
   curl -i '{lookup}/{new}/detailed?limit=3'
 
 The vendor goes away, the answers do not:
-  curl -X POST '{sandbox}/__sandbox/outage' -H 'content-type: application/json' -d '{{\"on\":true}}'
+  curl '{sandbox}/__sandbox/outage' -d '{{\"on\":true}}'
   curl -i '{lookup}/{new}/detailed?limit=3&force_refresh=true'
-  curl -X POST '{sandbox}/__sandbox/outage' -H 'content-type: application/json' -d '{{\"on\":false}}'
+  curl '{sandbox}/__sandbox/outage' -d '{{\"on\":false}}'
+
+The credit runs out: what was bought is still served, what is new comes from DataJud, for free:
+  curl '{sandbox}/__sandbox/credits' -d '{{\"centavos\":0}}'
+  curl -i '{lookup}/{new}/detailed?limit=3&force_refresh=true'
+  curl -i '{lookup}/{newer}/detailed?limit=3'
+  curl '{sandbox}/__sandbox/credits' -d '{{\"centavos\":200000000}}'
+
+What was spent, and what it would have cost without the copies:
+  {ledger}
 
 How it is:
   curl '{juscache}/health/ready'

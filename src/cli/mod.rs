@@ -11,6 +11,7 @@ mod serve;
 mod table;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,7 +52,7 @@ enum Command {
     Lookup(lookup::Args),
     /// Ask a running service what was spent, on what, and what it would have cost without the cache.
     Ledger(ledger::Args),
-    /// Run only the simulated Escavador.
+    /// Run only the simulated Escavador and DataJud.
     Sandbox(sandbox::Args),
     /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
     Check,
@@ -99,6 +100,15 @@ fn with_settings(environment: &Environment, run: impl FnOnce(Settings) -> u8) ->
 fn raise_file_limit() {
     // As high as we are allowed; if that fails, what we have is what there is.
     let _limit = rlimit::increase_nofile_limit(u64::MAX);
+}
+
+/// How this program is called, for lines to paste: by its name where the shell finds it, by its place otherwise.
+fn program() -> String {
+    let called = std::env::args_os().next().map(PathBuf::from).filter(|called| called.components().count() == 1);
+    let program = called.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| "juscache".into());
+    let program = program.display().to_string();
+    let is_plain = program.chars().all(|sign| sign.is_alphanumeric() || "/._-+".contains(sign));
+    if is_plain { program } else { format!("'{program}'") }
 }
 
 /// A line for a person, on stderr. Nobody may be reading any more (`| head`), which is no reason to panic.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::serve::stop_signal;
-use super::{DONE, FAILED, print, say};
+use super::{DONE, FAILED, print, program, say};
 use crate::ambient::SystemClock;
 use crate::config::server::LogFormat;
 use crate::config::source::{Environment, Strings};
@@ -45,12 +45,15 @@ pub(super) fn run(environment: &Environment, args: &Args) -> u8 {
         match Sandbox::start(settings, args.listen, SystemClock::shared()).await {
             Ok(sandbox) => {
                 print(&format!(
-                    "The simulated Escavador answers at {0}\n\
-                     Point juscache at it:  ESCAVADOR_BASE_URL={0} ESCAVADOR_API_KEY=sandbox juscache serve\n\
+                    "The simulated Escavador, and a simulated DataJud beside it, answer at {0}\n\
+                     Point juscache at them, with data of its own:\n  \
+                     JUSCACHE_DATA_DIR=./sandbox-data ESCAVADOR_BASE_URL={0} ESCAVADOR_API_KEY=sandbox \
+                     DATAJUD_BASE_URL={0} DATAJUD_API_KEY=sandbox {2} serve\n\
                      Some processes it knows: {1}\n\
                      Its switches (faults, outage, credits): {0}/__sandbox",
                     sandbox.base_url(),
                     demo_numbers(3, args.seed).join("  "),
+                    program(),
                 ));
                 stop_signal().await;
                 sandbox.stop().await;

@@ -3,10 +3,11 @@
 use secrecy::ExposeSecret;
 use tokio::signal;
 
-use super::{DONE, FAILED, say};
+use super::{DONE, FAILED, program, say};
 use crate::ambient::{SystemClock, SystemRandom};
 use crate::app::{App, Ending};
 use crate::config::Settings;
+use crate::config::admin::ADMIN_TOKEN;
 
 /// Runs the service until a signal, or until it cannot go on.
 pub(super) fn run(settings: Settings) -> u8 {
@@ -30,14 +31,16 @@ pub(super) fn run(settings: Settings) -> u8 {
 
 /// Prints the admin token that was made at this start, if one was: once, to whoever started the service, and into no log line.
 pub(super) fn tell_token(app: &App) {
-    if let Some(token) = app.generated_token() {
-        say(&format!(
-            "admin token, made for this run and good on this machine only; what was spent:  \
-             JUSCACHE_ADMIN_TOKEN={} juscache ledger --server http://{}",
-            token.expose_secret(),
-            app.address(),
-        ));
+    if app.generated_token().is_some() {
+        let what = "admin token, made for this run and good on this machine only; what was spent:";
+        say(&format!("{what}  {}", ledger_line(app)));
     }
+}
+
+/// What to paste to see what was spent; with the token, if it was made at this start.
+pub(super) fn ledger_line(app: &App) -> String {
+    let token = app.generated_token().map(|token| format!("{ADMIN_TOKEN}={} ", token.expose_secret()));
+    format!("{}{} ledger --server http://{}", token.unwrap_or_default(), program(), app.address())
 }
 
 pub(super) fn ending(ending: Ending) -> u8 {

@@ -285,6 +285,11 @@ impl Account {
         self.standing().hold().map(|hold| (hold.reason, hold.until.saturating_duration_since(now)))
     }
 
+    /// No client can be made for it: it will not be asked until somebody changes a setting.
+    pub fn cannot_be_used(&self) {
+        self.parts.metrics.set_tier_up(self.parts.tier, false);
+    }
+
     /// How many requests were sent since the start.
     #[must_use]
     pub fn sent_so_far(&self) -> u64 {

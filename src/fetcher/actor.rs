@@ -17,7 +17,7 @@ use super::pace::Pace;
 use super::provider::Provider;
 use super::providers::Providers;
 use crate::ambient::{SharedClock, SharedRandom};
-use crate::config::datajud::{DatajudSettings, DatajudUse};
+use crate::config::datajud::DatajudSettings;
 use crate::config::fetcher::FetcherSettings;
 use crate::domain::cnj::Cnj;
 use crate::supervised;
@@ -84,12 +84,13 @@ fn escavador(parts: &FetcherParts) -> Result<Arc<Escavador>, Failure> {
         .map(Arc::new)
         .map_err(|error| {
             tracing::error!(%error, "escavador's client cannot be made, nothing can be bought");
+            account.cannot_be_used();
             error.failure()
         })
 }
 
 fn datajud(parts: &FetcherParts) -> Option<Arc<dyn Provider>> {
-    if parts.datajud.api_key.is_none() || parts.datajud.r#use == DatajudUse::Off {
+    if !parts.datajud.is_on() {
         return None;
     }
     let (account, clock, random) = (&parts.datajud_account, &parts.clock, &parts.random);
@@ -97,6 +98,7 @@ fn datajud(parts: &FetcherParts) -> Option<Arc<dyn Provider>> {
         Ok(datajud) => Some(Arc::new(datajud)),
         Err(error) => {
             tracing::error!(%error, "datajud's client cannot be made, it is not asked");
+            account.cannot_be_used();
             None
         }
     }

@@ -16,7 +16,7 @@ use crate::domain::snapshot::Provider;
 use crate::ledger::Ledger;
 use crate::ledger::avoided::AvoidedBy;
 use crate::ledger::call::Endpoint;
-use crate::ledger::report::{Avoided, BudgetLine};
+use crate::ledger::report::{Avoided, BudgetLine, BudgetReport};
 use crate::ledger::stocktaking::{self, Stock, Verdict};
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::ledger::messages::{
@@ -32,7 +32,7 @@ use crate::telemetry::metrics::PeriodLabel;
 const BATCH: usize = 500;
 /// Rows are gathered for so long, so that a busy minute is not a transaction for each request.
 const GATHER: Duration = Duration::from_millis(100);
-/// How long to wait before PostgreSQL is offered rows again that it did not take.
+/// How long to wait before PostgreSQL is asked again, or offered rows that it did not take.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether a probe of the balance is due.
 const PROBE_TICK: Duration = Duration::from_millis(500);
@@ -50,6 +50,18 @@ const OTHERS_UNDER_WAY: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(6);
 /// What a stop waits for the last rows.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What is known of the caps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BudgetSeen {
+    /// Nothing yet: PostgreSQL was not asked.
+    #[default]
+    NotAsked,
+    /// PostgreSQL did not answer the last time.
+    Away,
+    /// What it answered.
+    Told(BudgetReport),
+}
 
 /// Looks after the ledger and the money. One for each service; it outlives the fetcher's generations.
 pub struct Bookkeeper {
@@ -71,6 +83,8 @@ pub struct Bookkeeper {
     pub balance_after: Duration,
     /// Avoided lookups that are in the database already, in the order of [`AvoidedBy::ALL`].
     pub flushed: Mutex<[u64; AvoidedBy::ALL.len()]>,
+    /// What PostgreSQL last said of the caps.
+    pub seen: Mutex<BudgetSeen>,
 }
 
 impl Bookkeeper {
@@ -95,6 +109,12 @@ impl Bookkeeper {
             self.add_avoided().await;
         };
         let _in_time = timeout(LAST_WORDS, last_words).await;
+    }
+
+    /// What is known of the caps, without asking; a few seconds old.
+    #[must_use]
+    pub fn budget_seen(&self) -> BudgetSeen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn store(&self) {
@@ -141,7 +161,7 @@ impl Bookkeeper {
             let price = self.account.expected(Endpoint::Cover).max(self.account.expected(Endpoint::Movements));
             self.budget.tend(price).await;
             self.show_budget().await;
-            sleep(TEND_EVERY).await;
+            sleep(if self.budget_seen() == BudgetSeen::Away { STORE_RETRY } else { TEND_EVERY }).await;
         }
     }
 
@@ -149,7 +169,9 @@ impl Bookkeeper {
         if self.caps == Caps::default() {
             return;
         }
-        let Some(report) = self.answer(ReadBudget { caps: self.caps }).await else { return };
+        let report = self.answer(ReadBudget { caps: self.caps }).await;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = report.map_or(BudgetSeen::Away, BudgetSeen::Told);
+        let Some(report) = report else { return };
         for (period, BudgetLine { left_centavos, .. }) in [("day", report.day), ("month", report.month)] {
             if let Some(left) = left_centavos {
                 let left = i64::try_from(left).unwrap_or(i64::MAX);

@@ -164,3 +164,26 @@ impl From<Failure> for CallOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_its_word_in_the_ledger() {
+        use CallOutcome as Call;
+        for (failure, call) in [
+            (Failure::Unauthorized, Call::Unauthorized),
+            (Failure::NoCredit, Call::NoCredit),
+            (Failure::Refused, Call::Refused),
+            (Failure::RateLimited, Call::RateLimited),
+            (Failure::ServerError, Call::ServerError),
+            (Failure::TimedOut, Call::TimedOut),
+            (Failure::Unreadable, Call::Unreadable),
+            (Failure::EndlessPages, Call::Unreadable),
+            (Failure::Unreachable, Call::Unreachable),
+        ] {
+            assert_eq!(Call::from(failure), call, "{failure}");
+        }
+    }
+}

@@ -14,6 +14,8 @@
 
 pub mod account;
 pub mod actor;
+mod asking;
+mod body;
 pub mod bookkeeping;
 pub mod budget;
 pub mod choice;
@@ -23,12 +25,16 @@ pub mod escavador;
 #[cfg(test)]
 mod fixture;
 mod handlers;
+mod lenient;
 pub mod messages;
 pub mod pace;
 pub mod prices;
 pub mod provider;
 pub mod providers;
+mod retry;
+mod setback;
 pub mod standing;
+mod tally;
 mod tls;
 pub mod transport;
 pub mod update_messages;

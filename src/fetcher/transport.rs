@@ -136,6 +136,31 @@ pub(super) fn http_client(
     builder.build().map_err(SetupError::Http)
 }
 
+/// How a request came to nothing before there was a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// No connection was made, in time or at all: nothing was asked.
+    NotConnected,
+    /// No answer in time.
+    TimedOut,
+    /// The connection closed without an answer, perhaps after the request was served.
+    Closed,
+}
+
+impl From<&reqwest::Error> for Unanswered {
+    fn from(error: &reqwest::Error) -> Self {
+        if error.is_connect() {
+            tracing::debug!("the vendor cannot be connected to");
+            Self::NotConnected
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            tracing::debug!("the vendor closes the connection without an answer");
+            Self::Closed
+        }
+    }
+}
+
 /// A header's text.
 pub(super) fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name).and_then(|value| value.to_str().ok())

@@ -70,7 +70,7 @@ pub struct Report {
 /// One tier's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TierLine {
-    /// `near`, `redis`, `postgres`, `upstream`.
+    /// `near`, `redis`, `postgres`, `upstream`, `datajud`; and what money depends on, `budget` and `ledger`.
     pub name: &'static str,
     /// How it is.
     pub state: Health,

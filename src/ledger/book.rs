@@ -31,6 +31,21 @@ pub enum LedgerError {
     Disk(#[source] io::Error),
 }
 
+/// How the ledger is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Requests of this process under way.
+    pub open: usize,
+    /// Calls that have ended and wait for PostgreSQL, those of adopted processes with them.
+    pub pending: usize,
+    /// It takes no more until PostgreSQL has taken some.
+    pub is_full: bool,
+    /// The disk refused its last line.
+    pub refuses: bool,
+    /// Damaged lines that were found since it was opened.
+    pub damaged: u64,
+}
+
 /// The ledger of this process, in a folder that several processes may share. Clones are the same ledger; once the last one is
 /// gone, and the last write has ended, the file is anybody's to take over.
 #[derive(Debug, Clone)]
@@ -152,6 +167,15 @@ impl Ledger {
     #[must_use]
     pub fn damaged(&self) -> u64 {
         self.shared.damaged.load(Ordering::Relaxed)
+    }
+
+    /// How it is, without waiting.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let (refuses, damaged) = (self.shared.writer.refuses(), self.damaged());
+        let book = self.shared.writer.book();
+        let memory = &book.memory;
+        Condition { open: memory.open_calls(), pending: memory.pending(), is_full: memory.is_full(), refuses, damaged }
     }
 
     /// At most `most` calls to be stored. They stay until they are [stored](Self::stored). A call may be offered again that

@@ -27,5 +27,5 @@ pub mod stocktaking;
 pub mod words;
 mod writer;
 
-pub use book::{DEFAULT_CAPACITY, Ledger, LedgerError, folder_in};
+pub use book::{Condition, DEFAULT_CAPACITY, Ledger, LedgerError, folder_in};
 pub use memory::Batch;

@@ -89,7 +89,7 @@ pub struct Avoided {
 }
 
 /// The caps, and how far they are used up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetReport {
     /// Of today.
     pub day: BudgetLine,

@@ -1,6 +1,7 @@
 //! The way of lines to the file: many callers put lines into a queue, one thread at a time writes all that is there.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -23,6 +24,8 @@ pub(super) struct Writer {
     book: Mutex<Book>,
     /// Taken before the book, never while holding it.
     file: Mutex<OwnFile>,
+    /// Whether the disk refused the last line.
+    refuses: AtomicBool,
 }
 
 /// What is changed together, in no time and without the disk.
@@ -39,7 +42,6 @@ pub(super) struct Book {
 #[derive(Debug)]
 struct OwnFile {
     claim: Claim,
-    is_refusing: bool,
 }
 
 #[derive(Debug)]
@@ -76,8 +78,14 @@ impl Writer {
     pub(super) fn new(memory: Memory, claim: Claim) -> Self {
         Self {
             book: Mutex::new(Book { memory, queue: Vec::new(), is_asked: false }),
-            file: Mutex::new(OwnFile { claim, is_refusing: false }),
+            file: Mutex::new(OwnFile { claim }),
+            refuses: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the disk refused the last line: until it takes one again, nothing may be sent.
+    pub(super) fn refuses(&self) -> bool {
+        self.refuses.load(Ordering::Relaxed)
     }
 
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
@@ -124,12 +132,26 @@ impl Writer {
         if lines.is_empty() {
             return false;
         }
-        match file.write(&lines, records) {
+        let written = file.write(&lines, records);
+        self.note(&written);
+        match written {
             Ok(()) => self.accept(lines, answers),
             Err(error) => {
                 self.refuse(lines, &error, answers);
                 false
             }
+        }
+    }
+
+    /// Says it when the disk begins to refuse, and when it has ended.
+    fn note(&self, written: &io::Result<()>) {
+        let refused = self.refuses.swap(written.is_err(), Ordering::Relaxed);
+        match written {
+            Ok(()) if refused => tracing::info!("the ledger file can be written again"),
+            Err(error) if !refused => {
+                tracing::error!(%error, "the ledger file cannot be written: no vendor is asked until it can");
+            }
+            _ => {}
         }
     }
 
@@ -187,21 +209,11 @@ impl OwnFile {
             }
             replaced.is_ok()
         });
-        let written = if replaced {
-            Ok(())
-        } else {
-            let bytes: Vec<u8> = lines.iter().flat_map(|line| &line.bytes).copied().collect();
-            self.claim.log.append(&bytes)
-        };
-        match &written {
-            Ok(()) if self.is_refusing => tracing::info!("the ledger file can be written again"),
-            Err(error) if !self.is_refusing => {
-                tracing::error!(%error, "the ledger file cannot be written: no vendor is asked until it can");
-            }
-            _ => {}
+        if replaced {
+            return Ok(());
         }
-        self.is_refusing = written.is_err();
-        written
+        let bytes: Vec<u8> = lines.iter().flat_map(|line| &line.bytes).copied().collect();
+        self.claim.log.append(&bytes)
     }
 }
 

@@ -21,13 +21,14 @@ use futures_util::future::BoxFuture;
 
 pub use self::alias::DoubtfulAliases;
 use self::alias::aliases;
-use self::client::{Client, Reply, Tally};
+use self::client::{Client, Reply};
 pub(super) use self::convert::ID_PREFIX;
 use self::convert::Received;
-use self::outcome::Setback;
 use super::account::{Account, Errand};
 use super::messages::{Answer, Failure, Fetch, FetchError, Fetched};
 use super::provider::Provider;
+use super::setback::Setback;
+use super::tally::Tally;
 use super::transport::SetupError;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::datajud::DatajudSettings;

@@ -4,13 +4,10 @@
 //! (`GET processos/numero_cnj/{n}/movimentacoes`). The parties come with the cover. Whether there is anything new to buy is asked for
 //! free first (`GET processos/numero_cnj/{n}/status-atualizacao`).
 
-mod body;
 mod client;
 mod convert;
 mod outcome;
 mod pages;
-mod retry;
-mod tally;
 mod walk;
 mod wire;
 
@@ -27,12 +24,13 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use self::client::{Client, Question, Reply};
-use self::outcome::{Repeat, Setback};
-use self::tally::Tally;
-use self::wire::{WrongShape, update};
+use self::wire::update;
 use super::account::{Account, Errand};
+use super::lenient::WrongShape;
 use super::messages::{Answer, Failure, Fetch, FetchError, Fetched};
 use super::provider::Provider;
+use super::setback::{Repeat, Setback};
+use super::tally::Tally;
 use super::transport::SetupError;
 use super::update_messages::{ReadUpdateStatus, RequestUpdate, UpdateRequested, UpdateStatus, VendorUpdate};
 use crate::ambient::{SharedClock, SharedRandom};

@@ -6,6 +6,7 @@ use super::wire::ErrorBody;
 use crate::domain::fold::fold;
 use crate::fetcher::messages::Failure;
 use crate::fetcher::prices::is_lost_on_the_way;
+use crate::fetcher::setback::{Repeat, Setback};
 
 /// What an answer's status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,50 +19,6 @@ pub(super) enum Verdict {
     Busy,
     /// Anything else.
     Failed(Setback),
-}
-
-/// One failed attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Setback {
-    /// What it is to those who asked.
-    pub(super) failure: Failure,
-    /// When the vendor, or our own limiter, would have us come back.
-    pub(super) retry_after: Option<Duration>,
-    /// Whether the same request may be sent again.
-    pub(super) repeat: Repeat,
-}
-
-/// Whether a request may be repeated. All requests are reads; what speaks against a repetition is money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// The answer did not come to be, so nothing was charged: up to the most attempts.
-    Freely,
-    /// The vendor may have charged for an answer that did not reach us whole: once more, no oftener.
-    Once,
-    /// The same request would get the same answer.
-    Never,
-}
-
-impl Setback {
-    /// A failure of the way to the vendor or back.
-    pub(super) fn of(failure: Failure, repeat: Repeat) -> Self {
-        Self { failure, retry_after: None, repeat }
-    }
-
-    /// An answer whose shape we cannot read: it would come again as it is.
-    pub(super) fn unreadable() -> Self {
-        Self::of(Failure::Unreadable, Repeat::Never)
-    }
-
-    /// An answer that broke off.
-    pub(super) fn cut_off() -> Self {
-        Self::of(Failure::Unreadable, Repeat::Once)
-    }
-
-    /// No answer in time.
-    pub(super) fn timed_out() -> Self {
-        Self::of(Failure::TimedOut, Repeat::Once)
-    }
 }
 
 /// Reads a status with the body that came with it (as much of it as there was).

@@ -2,13 +2,13 @@
 
 use super::client::{Client, Question, Reply};
 use super::convert::{self, ReceivedCover};
-use super::outcome::{Repeat, Setback};
 use super::pages::{Step, Walk};
-use super::tally::Tally;
 use super::wire::{Movimentacao, Page, Processo};
 use crate::domain::cnj::Cnj;
 use crate::fetcher::account::Errand;
 use crate::fetcher::messages::{Answer, Failure};
+use crate::fetcher::setback::Setback;
+use crate::fetcher::tally::Tally;
 use crate::ledger::call::Endpoint;
 
 /// Buys the whole process, or learns that the vendor does not know it.
@@ -46,7 +46,7 @@ async fn cover(
     let question = Question { endpoint: Endpoint::Cover, path, decode: Processo::decode };
     let (processo, raw, at) = match client.get(&question, errand, tally).await? {
         Reply::Absent => return Ok(None),
-        Reply::Busy(_) => return Err(Setback::of(Failure::Refused, Repeat::Never)),
+        Reply::Busy(_) => return Err(Setback::lasting(Failure::Refused)),
         Reply::Found { content, raw, at } => (content, raw, at),
     };
     if convert::names_another(cnj, &processo) {
@@ -73,8 +73,8 @@ async fn movements(
             // A process can have a cover and no movements yet; but not when the cover counts them.
             Ok(Reply::Absent) if walk.is_at_first() && may_be_empty => return Ok(Vec::new()),
             // A page that was promised and is not there: what we have is no whole process.
-            Ok(Reply::Absent) => return Err(Setback::unreadable()),
-            Ok(Reply::Busy(_)) => return Err(Setback::of(Failure::Refused, Repeat::Never)),
+            Ok(Reply::Absent) => return Err(Setback::lasting(Failure::Unreadable)),
+            Ok(Reply::Busy(_)) => return Err(Setback::lasting(Failure::Refused)),
             Err(setback) if setback.failure == Failure::Refused => match walk.refused() {
                 Some(instead) => {
                     path = instead;
@@ -84,7 +84,7 @@ async fn movements(
             },
             Err(setback) => return Err(setback),
         };
-        let step = walk.after(&page).map_err(|failure| Setback::of(failure, Repeat::Never))?;
+        let step = walk.after(&page).map_err(Setback::lasting)?;
         movements.extend(page.items);
         match step {
             Step::Whole => return Ok(movements),

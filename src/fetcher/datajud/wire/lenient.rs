@@ -1,30 +1,15 @@
-//! Readers for fields whose type cannot be relied on. None of them fails on a value: what cannot be read is absent.
+//! The readers that fields of this service need besides the [shared](crate::fetcher::lenient) ones.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::fetcher::lenient;
+pub(super) use crate::fetcher::lenient::{as_integer, integer, object};
+
 /// A text, trimmed; a number is taken as it is written. An empty text is absent.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
-}
-
-/// A whole number, also in quotes.
-pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(as_integer(&Value::deserialize(deserializer)?))
-}
-
-/// A whole number, also in quotes.
-pub(super) fn as_integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
+    Ok(lenient::text(deserializer)?.map(|text| text.trim().to_owned()))
 }
 
 /// A truth value, also in quotes.
@@ -34,16 +19,6 @@ pub(super) fn as_flag(value: &Value) -> Option<bool> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
-}
-
-/// An object; its default where there is none.
-pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned + Default,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(if value.is_object() { serde_json::from_value(value).unwrap_or_default() } else { T::default() })
 }
 
 /// The objects of a list, or of lists in it; an object alone is a list of one. What is no object is skipped.

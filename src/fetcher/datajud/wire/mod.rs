@@ -14,9 +14,7 @@ pub(super) use error::ErrorBody;
 pub(super) use moment::Moment;
 pub(super) use process::{Complement, Movement};
 
-/// The body is JSON, but not of the shape that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongShape;
+use crate::fetcher::lenient::WrongShape;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,27 +1,11 @@
-//! Readers for fields whose type cannot be relied on. None of them fails on a value: what cannot be read is absent.
+//! The readers that fields of this vendor need besides the [shared](crate::fetcher::lenient) ones.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A text; a number is taken as it is written. White space around it is kept, an empty text is absent.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::String(text) if !text.trim().is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    })
-}
-
-/// A whole number, also in quotes.
-pub(super) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    })
-}
+pub(super) use crate::fetcher::lenient::{integer, object, text};
 
 /// A truth value, also as 0, 1 or in quotes.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
@@ -45,16 +29,6 @@ pub(super) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<N
 /// A moment.
 pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     Ok(Value::deserialize(deserializer)?.as_str().and_then(parse_instant))
-}
-
-/// An object; its default where there is none (PHP writes an empty one as `[]`).
-pub(super) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: DeserializeOwned + Default,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(if value.is_object() { serde_json::from_value(value).unwrap_or_default() } else { T::default() })
 }
 
 /// The objects of a list; what is no object in it is skipped.

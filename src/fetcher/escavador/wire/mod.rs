@@ -14,9 +14,7 @@ pub(super) use error::ErrorBody;
 pub(super) use movement::{Classificacao, Fonte, Movimentacao, Page};
 pub(super) use process::{Processo, ProcessoFonte};
 
-/// The body is JSON, but not of the shape that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongShape;
+use crate::fetcher::lenient::WrongShape;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Timelike, Utc};
 
-use super::outcome::{Repeat, Setback};
-use crate::fetcher::messages::Failure;
+use super::messages::Failure;
+use super::setback::{Repeat, Setback};
 use crate::resilience::backoff::Backoff;
 
 /// What is allowed to one request of a fetch.
@@ -19,6 +19,17 @@ pub(super) struct RetryPolicy {
     pub(super) longest_wait: Duration,
     /// What one try may take: after a timeout another is begun only if it can have as much.
     pub(super) full_try: Duration,
+    /// What a limit means of which the vendor does not say how long it lasts.
+    pub(super) limit: Limit,
+}
+
+/// A limit without a `Retry-After`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// It is counted by the minute and ends with it: longer than any reader waits.
+    ByTheMinute,
+    /// It passes in a moment.
+    Passing,
 }
 
 /// What was tried so far.
@@ -46,11 +57,10 @@ impl RetryPolicy {
         remaining: Duration,
         fraction: f64,
     ) -> Option<Duration> {
-        let advice = match (setback.failure, setback.retry_after) {
-            // A vendor that limits us without saying until when means the next minute: longer than any reader waits.
-            (Failure::RateLimited, None) => return None,
-            (_, advice) => advice.unwrap_or(Duration::ZERO),
-        };
+        if self.lasts_a_minute(setback) {
+            return None;
+        }
+        let advice = setback.retry_after.unwrap_or(Duration::ZERO);
         let allowed = match setback.repeat {
             Repeat::Never => false,
             Repeat::Once => tries.perhaps_charged <= 1,
@@ -64,11 +74,23 @@ impl RetryPolicy {
         let needed = if setback.failure == Failure::TimedOut { self.full_try } else { Duration::ZERO };
         (pause.saturating_add(needed) < remaining).then_some(pause)
     }
+
+    /// What those who asked are told, and the account: a limit by the minute ends with the minute.
+    pub(super) fn advised(&self, setback: Setback, now: DateTime<Utc>, fraction: f64) -> Setback {
+        if self.lasts_a_minute(&setback) {
+            return Setback { retry_after: Some(next_minute(now, fraction)), ..setback };
+        }
+        setback
+    }
+
+    fn lasts_a_minute(&self, setback: &Setback) -> bool {
+        let unadvised = setback.failure == Failure::RateLimited && setback.retry_after.is_none();
+        unadvised && self.limit == Limit::ByTheMinute
+    }
 }
 
-/// What to advise when the vendor limits us without a `Retry-After`: its limit is counted by the minute, so the next one, and up to
-/// five seconds into it, lest everybody comes at its beginning.
-pub(super) fn next_minute(now: DateTime<Utc>, fraction: f64) -> Duration {
+/// The next minute, and up to five seconds into it, lest everybody comes at its beginning.
+fn next_minute(now: DateTime<Utc>, fraction: f64) -> Duration {
     let left = 60_u32.saturating_sub(now.second());
     Duration::from_secs(u64::from(left)).saturating_add(Duration::from_secs(5).mul_f64(fraction.clamp(0.0, 1.0)))
 }
@@ -81,6 +103,8 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
+    const TIMED_OUT: Setback = Setback::of(Failure::TimedOut, Repeat::Once);
+    const CUT_OFF: Setback = Setback::of(Failure::Unreadable, Repeat::Once);
 
     fn policy() -> RetryPolicy {
         let (base, cap) = (Duration::from_millis(200), Duration::from_secs(2));
@@ -89,15 +113,20 @@ mod tests {
             backoff: Backoff { base, cap, stable_for: Duration::ZERO },
             longest_wait: cap,
             full_try: Duration::from_secs(15),
+            limit: Limit::ByTheMinute,
         }
     }
 
     /// Feeds the same setback until the policy gives up, and says how many requests that makes.
     fn requests(setback: Setback, remaining: Duration) -> u32 {
+        requests_of(policy(), setback, remaining)
+    }
+
+    fn requests_of(policy: RetryPolicy, setback: Setback, remaining: Duration) -> u32 {
         let mut tries = Tries::default();
         for request in 1..100 {
             tries.note(&setback);
-            if policy().pause(tries, &setback, remaining, 0.5).is_none() {
+            if policy.pause(tries, &setback, remaining, 0.5).is_none() {
                 return request;
             }
         }
@@ -117,17 +146,17 @@ mod tests {
 
     #[test]
     fn what_may_have_been_charged_is_repeated_once() {
-        assert_eq!(requests(Setback::timed_out(), LONG), 2);
-        assert_eq!(requests(Setback::cut_off(), LONG), 2);
+        assert_eq!(requests(TIMED_OUT, LONG), 2);
+        assert_eq!(requests(CUT_OFF, LONG), 2);
         let mut tries = Tries::default();
-        tries.note(&Setback::timed_out());
-        tries.note(&Setback::cut_off());
-        assert_eq!(policy().pause(tries, &Setback::cut_off(), LONG, 0.0), None);
+        tries.note(&TIMED_OUT);
+        tries.note(&CUT_OFF);
+        assert_eq!(policy().pause(tries, &CUT_OFF, LONG, 0.0), None);
     }
 
     #[test]
     fn what_would_come_again_is_not_asked_again() {
-        assert_eq!(requests(Setback::unreadable(), LONG), 1);
+        assert_eq!(requests(Setback::lasting(Failure::Unreadable), LONG), 1);
         assert_eq!(requests(Setback::of(Failure::Refused, Repeat::Never), LONG), 1);
     }
 
@@ -144,9 +173,20 @@ mod tests {
 
     #[test]
     fn a_timeout_is_repeated_only_if_a_full_try_fits() {
-        assert_eq!(requests(Setback::timed_out(), Duration::from_secs(15)), 1);
-        assert_eq!(requests(Setback::timed_out(), Duration::from_secs(16)), 2);
-        assert_eq!(requests(Setback::cut_off(), Duration::from_secs(1)), 2);
+        assert_eq!(requests(TIMED_OUT, Duration::from_secs(15)), 1);
+        assert_eq!(requests(TIMED_OUT, Duration::from_secs(16)), 2);
+        assert_eq!(requests(CUT_OFF, Duration::from_secs(1)), 2);
+    }
+
+    #[test]
+    fn a_limit_without_a_date_ends_with_the_minute_or_in_a_moment() {
+        let (now, unadvised) =
+            (Utc.with_ymd_and_hms(2026, 8, 21, 12, 0, 30).unwrap(), Setback::passing(Failure::RateLimited));
+        assert_eq!(policy().advised(unadvised, now, 0.0).retry_after, Some(Duration::from_secs(30)));
+        assert_eq!(policy().advised(limited(3), now, 0.0), limited(3));
+        let passing = RetryPolicy { limit: Limit::Passing, ..policy() };
+        assert_eq!(passing.advised(unadvised, now, 0.0), unadvised);
+        assert_eq!(requests_of(passing, unadvised, LONG), 3);
     }
 
     #[test]
