@@ -17,6 +17,7 @@ use super::messages::Failure;
 use super::pace::{Admission, Answered, Held, Limiter, Pace, PaceReport};
 use super::prices::{self, PriceList, Prices};
 use super::standing::{Change, Hold, HoldReason, Standing, StandingSettings, Ticket};
+use super::wasted::Wasted;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::domain::caller::{Caller, Lane};
 use crate::domain::cnj::Cnj;
@@ -101,6 +102,7 @@ pub struct Account {
     standing: Mutex<Standing>,
     /// Money drawn ahead for the requests of a fetch. Each process has one fetch at a time.
     prepaid: Mutex<HashMap<Cnj, Vec<Draw>>>,
+    wasted: Mutex<Wasted>,
 }
 
 impl Account {
@@ -119,7 +121,7 @@ impl Account {
             standing.balance_is_mute(parts.clock.monotonic());
         }
         let standing = Mutex::new(standing);
-        Self { parts, sent: AtomicU64::new(0), prices, standing, prepaid: Mutex::default() }
+        Self { parts, sent: AtomicU64::new(0), prices, standing, prepaid: Mutex::default(), wasted: Mutex::default() }
     }
 
     async fn begin<'a>(
@@ -222,6 +224,31 @@ impl Account {
 
     fn prepaid(&self) -> MutexGuard<'_, HashMap<Cnj, Vec<Draw>>> {
         self.prepaid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a process may be bought, after what buying it came to before.
+    ///
+    /// # Errors
+    /// It cost money and could not be had, a moment ago.
+    pub fn worth_buying(&self, cnj: Cnj) -> Result<(), Refusal> {
+        let wasted = self.wasted().check(cnj, self.parts.clock.monotonic());
+        wasted.map_or(Ok(()), |(failure, wait)| Err(Refusal { failure, retry_after: Some(wait) }))
+    }
+
+    /// What came of buying a process: it is had, or the vendor does not know it; or it failed, and had cost so many centavos.
+    pub fn bought(&self, cnj: Cnj, outcome: Result<(), (Failure, u64)>) {
+        match outcome {
+            Ok(()) => self.wasted().forget(cnj),
+            Err((_, 0)) => {}
+            Err((failure, _)) => {
+                let now = (self.parts.clock.monotonic(), self.parts.random.fraction());
+                self.wasted().note(cnj, failure, now);
+            }
+        }
+    }
+
+    fn wasted(&self) -> MutexGuard<'_, Wasted> {
+        self.wasted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a first try, of which retries are a share.

@@ -39,6 +39,7 @@ mod tls;
 pub mod transport;
 pub mod update_messages;
 pub mod vault;
+pub mod wasted;
 
 pub use actor::Fetcher;
 pub(crate) use tls::install_cryptography;

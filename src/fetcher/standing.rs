@@ -6,11 +6,15 @@
 //! | 401, 403 | nothing is asked; tried again slowly (for ever doubling, five minutes at the most) |
 //! | 402, 403 about the balance | nothing is asked; the free balance route is, until it shows credit or tells nothing again and again |
 //! | 429 | nothing is asked until `Retry-After`, or into the next minute |
-//! | several failures in a row | nothing is asked for seconds, doubling up to half a minute |
+//! | several failures in a row of one endpoint | nothing is asked for seconds, doubling up to half a minute |
+//!
+//! Failures are counted for each endpoint, because what is paid before the failing request is lost: a vendor that sells covers and
+//! fails on movements must be noticed, and one failure more is enough when it goes on.
 //!
 //! What ends a hold is one trial: the first request after its time, while all others still wait. A result counts only if its request
 //! was let through under the present state; what was on its way when the state changed says nothing about it.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::messages::Failure;
@@ -120,8 +124,8 @@ pub struct Standing {
     hold: Option<Hold>,
     /// Changes whenever a hold begins, goes on or ends.
     era: u64,
-    /// Failures in a row while there is no hold.
-    failures: u32,
+    /// Failures in a row of each endpoint that has not answered since.
+    failures: HashMap<Endpoint, u32>,
     /// Holds in a row: they grow until something real succeeds.
     strikes: u32,
     retries: RetryBudget,
@@ -140,7 +144,8 @@ impl Standing {
     #[must_use]
     pub fn new(settings: StandingSettings) -> Self {
         let retries = RetryBudget::new(settings.retries);
-        Self { settings, hold: None, era: 0, failures: 0, strikes: 0, retries, balance_is_mute: false, deaf: 0 }
+        let failures = HashMap::new();
+        Self { settings, hold: None, era: 0, failures, strikes: 0, retries, balance_is_mute: false, deaf: 0 }
     }
 
     /// Whether a request may be sent now.
@@ -219,12 +224,17 @@ impl Standing {
             Meaning::Answers => return self.answered(ticket, endpoint),
             Meaning::Says(reason) => reason,
             Meaning::Trouble if self.hold.is_none() => {
-                if self.is_current(ticket) {
-                    self.failures = self.failures.saturating_add(1);
-                }
-                if self.failures < self.settings.threshold.max(1) {
+                if !self.is_current(ticket) {
                     return Change::None;
                 }
+                let threshold = self.settings.threshold.max(1);
+                let failures = self.failures.entry(endpoint).or_default();
+                *failures = failures.saturating_add(1);
+                if *failures < threshold {
+                    return Change::None;
+                }
+                // After the pause one more is enough, unless it answers.
+                *failures = threshold.saturating_sub(1);
                 HoldReason::Outage
             }
             // A trial that fails otherwise than before does not tell what it was sent to find out.
@@ -258,14 +268,15 @@ impl Standing {
         if endpoint == Endpoint::Balance || !self.is_current(ticket) {
             return Change::None;
         }
-        self.failures = 0;
-        self.strikes = 0;
+        self.failures.remove(&endpoint);
+        if self.failures.is_empty() {
+            self.strikes = 0;
+        }
         if self.hold.is_some() { self.resume() } else { Change::None }
     }
 
     fn resume(&mut self) -> Change {
         self.hold = None;
-        self.failures = 0;
         self.era = self.era.wrapping_add(1);
         Change::Resumed
     }
@@ -292,7 +303,6 @@ impl Standing {
         let hold = Hold { reason, failure, since, until: later(now, pause) };
         self.hold = Some(hold);
         self.strikes = strikes.saturating_add(1);
-        self.failures = 0;
         self.era = self.era.wrapping_add(1);
         Change::Stopped(hold)
     }

@@ -144,6 +144,30 @@ fn a_success_in_between_starts_the_count_over() {
     }
 }
 
+/// A cover is paid before its movements fail: with each round of trials that is money for nothing, so the rounds become rarer.
+#[test]
+fn an_outage_of_one_endpoint_is_not_hidden_by_another_that_answers() {
+    let (mut standing, start) = standing();
+    let (mut now, mut covers) = (start, 0);
+    let report = |standing: &mut Standing, endpoint, outcome, now| {
+        let ticket = standing.admit(endpoint, now)?;
+        Ok::<_, Hold>(standing.report(ticket, endpoint, outcome, None, (now, 1.0)))
+    };
+    while now < start + 600 * SECOND {
+        if report(&mut standing, Endpoint::Cover, CallOutcome::Ok, now).is_ok() {
+            covers += 1;
+            let _held = report(&mut standing, Endpoint::Movements, CallOutcome::ServerError, now);
+        }
+        now += Duration::from_millis(50);
+    }
+    assert!((20..=35).contains(&covers), "{covers} covers in ten minutes, of 12,000 wanted");
+    now += 60 * SECOND;
+    for endpoint in [Endpoint::Cover, Endpoint::Movements, Endpoint::Cover] {
+        report(&mut standing, endpoint, CallOutcome::Ok, now).unwrap();
+    }
+    (0..4).for_each(|_| assert_eq!(ask(&mut standing, CallOutcome::TimedOut, now), Change::None, "all is forgotten"));
+}
+
 #[test]
 fn a_trial_that_is_never_heard_of_again_does_not_stop_us_for_ever() {
     let (mut standing, now) = standing();

@@ -58,6 +58,8 @@ pub enum Fault {
     ChargedTimeout,
     /// Charged; 200 with JSON of another shape.
     WrongShape,
+    /// 404 `{"error":"NotFound"}`, as of a route that is gone.
+    NotFound,
     /// One of DataJud's own.
     Search(SearchFault),
 }
@@ -67,7 +69,7 @@ pub(super) fn names() -> Vec<&'static str> {
     VENDORS_NAMES.into_iter().chain(SearchFault::ALL.map(SearchFault::as_str)).collect()
 }
 
-const VENDORS_NAMES: [&str; 21] = [
+const VENDORS_NAMES: [&str; 22] = [
     "html-500",
     "json-503",
     "rate-limited",
@@ -89,6 +91,7 @@ const VENDORS_NAMES: [&str; 21] = [
     "redirect",
     "charged-timeout",
     "wrong-shape",
+    "not-found",
 ];
 
 /// What some faults need to know, all optional.
@@ -134,6 +137,7 @@ impl Fault {
             "redirect" => Self::Redirect(elsewhere),
             "charged-timeout" => Self::ChargedTimeout,
             "wrong-shape" => Self::WrongShape,
+            "not-found" => Self::NotFound,
             other => match SearchFault::named(other) {
                 Some(fault) => Self::Search(fault),
                 None => return Err(format!("no fault is called {other:?}")),
@@ -166,6 +170,7 @@ impl Fault {
             Self::Redirect(_) => "redirect",
             Self::ChargedTimeout => "charged-timeout",
             Self::WrongShape => "wrong-shape",
+            Self::NotFound => "not-found",
             Self::Search(fault) => fault.as_str(),
         }
     }
@@ -186,6 +191,7 @@ impl Fault {
             }
             Self::Unauthorized => Reply::unauthenticated(),
             Self::NoCredit => Reply::no_credit(),
+            Self::NotFound => Reply::not_found(),
             Self::Blocked403 => Reply::error(403, json!({"message": "Seu saldo está bloqueado"})),
             Self::ErrorsAsEmptyArray => Reply::refused(json!([])),
             Self::Redirect(to) => {

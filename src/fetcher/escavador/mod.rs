@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use self::client::{Client, Question, Reply};
 use self::wire::update;
-use super::account::{Account, Errand};
+use super::account::{Account, Errand, Refusal};
 use super::lenient::WrongShape;
 use super::messages::{Answer, Failure, Fetch, FetchError, Fetched};
 use super::provider::Provider;
@@ -140,12 +140,14 @@ impl Escavador {
         {
             return Ok(Answer::Current { verified_at });
         }
-        let prepaid = self.client.account().prepay(&[Endpoint::Cover, Endpoint::Movements], errand).await;
-        let _until_the_end = prepaid.map_err(|refusal| Setback {
-            retry_after: refusal.retry_after,
-            ..Setback::of(refusal.failure, Repeat::Never)
-        })?;
-        walk::process(&self.client, fetch.cnj, self.max_pages, errand, tally).await
+        let account = self.client.account();
+        account.worth_buying(fetch.cnj).map_err(not_sent)?;
+        let prepaid = account.prepay(&[Endpoint::Cover, Endpoint::Movements], errand).await;
+        let _until_the_end = prepaid.map_err(not_sent)?;
+        let answer = walk::process(&self.client, fetch.cnj, self.max_pages, errand, tally).await;
+        let outcome = answer.as_ref().map(|_| ()).map_err(|setback| (setback.failure, tally.cost_centavos));
+        account.bought(fetch.cnj, outcome);
+        answer
     }
 
     /// When the vendor last looked at the court, if that is no later than what the copy in hand knows: then what it would sell is what we
@@ -205,6 +207,10 @@ fn verified_at(held: &Entry) -> Option<DateTime<Utc>> {
 
 fn failed(setback: &Setback, tally: &Tally) -> FetchError {
     FetchError { failure: setback.failure, retry_after: setback.retry_after, cost_centavos: tally.cost_centavos }
+}
+
+fn not_sent(refusal: Refusal) -> Setback {
+    Setback { retry_after: refusal.retry_after, ..Setback::of(refusal.failure, Repeat::Never) }
 }
 
 fn word_for(answer: &Answer) -> &'static str {

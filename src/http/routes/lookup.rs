@@ -17,7 +17,7 @@ use crate::domain::codec::CodecError;
 use crate::domain::entry::{Entry, weak_etag};
 use crate::domain::render;
 use crate::domain::served::{Freshness, ServedFrom};
-use crate::domain::snapshot::Snapshot;
+use crate::domain::snapshot::{Provider, Snapshot};
 use crate::http::boundary::CacheSource;
 use crate::http::problem::{Kind, Problem};
 use crate::http::query::decode_segment;
@@ -99,6 +99,10 @@ pub fn count(state: &HttpState, started: Instant, answer: &Result<Served, Proble
 /// reader wanted nothing bought, or it is bought behind the reader.
 fn avoided(served: &Served) -> Option<AvoidedBy> {
     if served.freshness != Freshness::Fresh || served.cost_centavos > 0 {
+        return None;
+    }
+    if served.entry.header().provider == Provider::Datajud {
+        // It would be had for free again.
         return None;
     }
     match served.from {

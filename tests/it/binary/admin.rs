@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use juscache::ambient::SystemClock;
+use juscache::sandbox::{Sandbox, SandboxSettings};
 use serde_json::json;
 
-use crate::support::house::{Answer, answer};
+use crate::support::house::{Answer, answer, number};
 use crate::support::http;
 use crate::support::postgres::Postgres;
 use crate::support::process::{Juscache, Running};
-use crate::support::wait::poll_for;
+use crate::support::wait::{eventually, poll_for};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const LEDGER: &str = "/api/v1/admin/ledger";
@@ -54,8 +56,7 @@ async fn a_made_token_is_printed_once_and_opens_from_this_machine_only() {
     assert_eq!(ask(&running, "/api/v1/admin/nothing", &open).await.problem(), "not-found");
     assert_eq!(ask(&running, &format!("{LEDGER}?day=ontem"), &open).await.problem(), "invalid-parameter");
     let ledger = ask(&running, LEDGER, &open).await;
-    // 503 while nobody keeps the books.
-    assert!([200, 503].contains(&ledger.status), "{ledger:?}");
+    assert_eq!((ledger.status, &ledger.body["spent_centavos"]), (200, &json!(0)), "{ledger:?}");
 
     assert_eq!(running.stderr().matches(&token).count(), 1, "printed once and never logged");
     assert!(!running.stdout().contains(&token));
@@ -138,6 +139,57 @@ fn the_ledger_is_shown_for_people_and_for_programs() {
     let (code, shown, told) = run(&[]);
     assert_eq!((code, shown.as_str()), (Some(1), ""), "an answer that is no ledger");
     assert!(told.contains("does not answer as a juscache"), "{told}");
+}
+
+/// The program beside its running service, over a vendor that charges.
+#[actix_web::test]
+async fn the_ledger_of_a_running_service_is_a_table() {
+    let database = Postgres::shared().database("admin_ledger");
+    let vendor = Sandbox::start(SandboxSettings::default(), ([127, 0, 0, 1], 0).into(), SystemClock::shared()).await;
+    let vendor = vendor.expect("the sandbox starts");
+    let service = Juscache::new()
+        .env("DATABASE_URL", &database.url)
+        .env("ESCAVADOR_API_KEY", "test")
+        .env("ESCAVADOR_BASE_URL", &vendor.base_url())
+        .env("ESCAVADOR_BALANCE_AFTER", "0s");
+    let running = service.start();
+    let token = printed_token(&running);
+    let cnj = number();
+    let page = format!("/api/v1/process-movements/{cnj}/detailed");
+    for expected in ["api", "memory", "memory"] {
+        assert_eq!(ask(&running, &page, &[]).await.source(), expected);
+    }
+    let bearer = format!("Bearer {token}");
+    eventually(PATIENCE, "the books are complete", async || {
+        let report = ask(&running, LEDGER, &[("authorization", &bearer)]).await.body;
+        report["requests"] == 2 && report["avoided_centavos"] == 1_200
+    })
+    .await;
+    let server = running.url("");
+    let shown = |arguments: &[&str]| {
+        let run = ledger(&[&["--server", &server, "--token", &token], arguments].concat()).spawn();
+        assert_eq!(run.wait_exit(PATIENCE).code(), Some(0), "{}", run.stderr());
+        run.stdout()
+    };
+    // The vendor's process answers from this thread, and has nothing to say meanwhile.
+    let table = shown(&["--day", "today"]);
+    for part in [
+        "gastamos R$ 6,00",
+        "escavador/cover",
+        "interactive",
+        "anonymous",
+        &cnj,
+        "memory (cópia neste processo)",
+        "R$ 12,00",
+    ] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&shown(&["--json"])).expect("JSON alone");
+    assert_eq!((&json["spent_centavos"], &json["without_cache_centavos"]), (&json!(600), &json!(1_800)));
+    assert_eq!(vendor.control().charged(), 600);
+    running.terminate();
+    assert!(running.wait_exit(PATIENCE).success());
+    vendor.stop().await;
 }
 
 #[test]

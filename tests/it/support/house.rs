@@ -92,6 +92,14 @@ impl Plan {
         self.with(|settings| settings.coordinator.near_ttl = Duration::ZERO)
     }
 
+    /// DataJud beside Escavador: the sandbox is both.
+    pub(crate) fn datajud(mut self) -> Self {
+        self.settings.datajud.api_key = Some("public".into());
+        self.settings.datajud.requests_per_minute = 1_000_000;
+        self.vendor.datajud.requests_per_minute = 1_000_000;
+        self
+    }
+
     pub(crate) async fn build(mut self) -> House {
         self.settings.fetcher.api_key = Some("test".into());
         self.build_without_key().await
@@ -103,6 +111,7 @@ impl Plan {
         let vendor = Sandbox::start(self.vendor, anywhere, SystemClock::shared()).await.expect("the sandbox starts");
         self.settings.data_dir = folder.path().to_owned();
         self.settings.fetcher.base_url = vendor.base_url();
+        self.settings.datajud.base_url = vendor.base_url();
         let clock = Arc::new(ShiftedClock::default());
         let shared: Arc<ShiftedClock> = Arc::clone(&clock);
         let app =
