@@ -1,15 +1,18 @@
-//! The client of the vendors: the only room that speaks to them, and the only one that can spend.
+//! The vendors: the only room that speaks to them, and the only one that can spend.
 //!
 //! ```text
-//! Fetch ─► actor ─► Provider ─► Walk (pages, pure) ─► Client ─► Limiter ─► the vendor
-//!                                   ▲                   │
-//!                     convert (pure)┘        outcome, retry (pure)
+//! Fetch ─► actor ─► Providers ─► Escavador | Datajud ─► Client ─► Asking ─► Session ─► Account ─► the vendor
+//!                   choice, complement    walk, pages, convert    retry     standing, pace, budget, ledger
+//!                   (pure)                (pure but for the walk) (pure)    (decide whether it is sent at all)
 //! ```
 //!
-//! * [`messages`] is what the room is asked and what it answers; [`provider`] is what a vendor must be able to do, so that a second
-//!   one is a folder beside [`escavador`].
-//! * Every decision has one place: what a status means (`escavador/outcome.rs`), whether it is asked again (`escavador/retry.rs`),
-//!   when the pages end (`escavador/pages.rs`), how fast we may ask ([`limiter`]).
+//! * [`messages`] and [`update_messages`] are what the room is asked and what it answers; [`provider`] is what a vendor must be able to
+//!   do; [`choice`] says who is asked, and whose answer stands.
+//! * What every client needs is written once: `asking` (permission, end, repetition), `retry` (when again), `transport` (HTTP with
+//!   bounds), `body` and `lenient` (JSON of doubtful types), `tally`. What a status means is each vendor's own: `escavador/outcome.rs`,
+//!   `datajud/outcome.rs`.
+//! * [`account`] lets a request through or not and learns from its end: [`standing`], [`pace`], [`prices`], [`budget`] over a `vault`.
+//!   It outlives the actor. [`bookkeeping`] is what is done beside fetching.
 //! * Nothing of a walk that did not reach its end is ever given out as a process.
 
 pub mod account;

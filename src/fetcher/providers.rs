@@ -43,12 +43,6 @@ impl Providers {
         Self { escavador, datajud, usage }
     }
 
-    /// Whether there is anybody to ask.
-    #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.escavador.is_ok() || (self.datajud.is_some() && self.usage != DatajudUse::Off)
-    }
-
     async fn ask(&self, fetch: Fetch) -> Said {
         let situation = Situation {
             usage: self.usage,

@@ -138,7 +138,6 @@ async fn an_escavador_that_is_set_up_wrongly_is_still_the_one_to_know() {
 #[actix_rt::test]
 async fn nobody_is_nobody() {
     let providers = Providers::new(Err(Failure::NoProvider), None, DatajudUse::Fallback);
-    assert!(!providers.is_any());
     assert_eq!(providers.process(fetch(None)).await.unwrap_err().failure, Failure::NoProvider);
 }
 

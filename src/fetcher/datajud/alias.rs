@@ -30,13 +30,13 @@ impl Alias {
 
 /// Suffixes that nobody could tell for certain.
 #[derive(Debug, Clone)]
-pub struct DoubtfulAliases {
+pub(super) struct DoubtfulAliases {
     /// The electoral court of the Distrito Federal. The wiki lists `tre-dft`, two third parties measured `tre-df`: the next one is
     /// asked when one does not exist.
-    pub tre_df: Vec<Cow<'static, str>>,
+    pub(super) tre_df: Vec<Cow<'static, str>>,
     /// Where else numbers of the first federal region may be: Minas Gerais became a region of its own (the sixth) in 2022, and old
     /// numbers kept their 4.01. Asked when the first has none.
-    pub after_trf1: Vec<Cow<'static, str>>,
+    pub(super) after_trf1: Vec<Cow<'static, str>>,
 }
 
 impl Default for DoubtfulAliases {

@@ -19,8 +19,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-pub use self::alias::DoubtfulAliases;
-use self::alias::aliases;
+use self::alias::{DoubtfulAliases, aliases};
 use self::client::{Client, Reply};
 pub(super) use self::convert::ID_PREFIX;
 use self::convert::Received;
@@ -59,8 +58,8 @@ impl Datajud {
     }
 
     /// The same with other names for the indices that nobody could tell for certain.
-    #[must_use]
-    pub fn with_aliases(self, doubtful: DoubtfulAliases) -> Self {
+    #[cfg(test)]
+    fn with_aliases(self, doubtful: DoubtfulAliases) -> Self {
         Self { doubtful, ..self }
     }
 

@@ -6,7 +6,7 @@
 //!                    first served        (adaptive)   rate (pure)
 //! ```
 //!
-//! * [`rate`] turns a vendor's limit into numbers; [`standing`] decides what this node may do on its own and what it must ask.
+//! * [`rate`] turns a vendor's limit into numbers; `standing` decides what this node may do on its own and what it must ask.
 //! * [`slots`](crate::redis_tier::slots) has the one script by which Redis decides for all nodes.
 //! * `pace` carries that out for one node; `in_flight` bounds what is on its way; `gate` is both as one thing.
 //!

@@ -77,17 +77,6 @@ pub enum Period {
     Month,
 }
 
-impl Period {
-    /// The word for logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Month => "month",
-        }
-    }
-}
-
 /// Gives back what is left of reservations. Those that are gone are passed over.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), PostgresError>")]

@@ -192,8 +192,8 @@ mod tests {
     fn the_words_of_a_reservation() {
         let ends_in = Duration::from_secs(1);
         assert_eq!(reserved("granted", 1_000), Some(Reserved::Granted { ends_in }));
-        for period in [Period::Day, Period::Month] {
-            assert_eq!(reserved(period.as_str(), 1_000), Some(Reserved::Exhausted { period, ends_in }));
+        for (word, period) in [("day", Period::Day), ("month", Period::Month)] {
+            assert_eq!(reserved(word, 1_000), Some(Reserved::Exhausted { period, ends_in }));
         }
         assert_eq!(reserved("", 0), None);
     }
