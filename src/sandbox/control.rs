@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -21,6 +21,8 @@ use crate::ambient::SharedClock;
 pub struct Call {
     /// When it came, on the injected clock.
     pub at: DateTime<Utc>,
+    /// The same on the monotonic clock, by which distances between requests are measured.
+    pub arrived: Instant,
     /// `GET`, `POST`…
     pub method: String,
     /// Path and query as received.
@@ -127,8 +129,13 @@ impl Control {
     /// used up in the order they were set.
     pub fn set_fault(&self, fault: Fault, endpoint: Option<Endpoint>, times: Option<u32>) {
         if times != Some(0) {
-            self.state().faults.push(ActiveFault { fault, endpoint, left: times });
+            self.state().faults.push(ActiveFault { fault, endpoint, left: times, percent: 100 });
         }
+    }
+
+    /// Adds a fault that meets so many of a hundred requests until it is cleared, thrown by dice that begin alike for every sandbox.
+    pub fn set_occasional_fault(&self, fault: Fault, endpoint: Option<Endpoint>, percent: u32) {
+        self.state().faults.push(ActiveFault { fault, endpoint, left: None, percent });
     }
 
     /// Removes every fault.

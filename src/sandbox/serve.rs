@@ -50,6 +50,7 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
         let fault = if outage == Outage::None { state.take_fault(endpoint) } else { None };
         let ordinal = state.record(Call {
             at: control.clock().now(),
+            arrived: control.clock().monotonic(),
             method: request.method().to_string(),
             path: request.uri().to_string(),
             endpoint,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::control::{Call, Outage};
+use super::dice::Dice;
 use super::fault::Fault;
 use super::process::{Movement, Process, is_publication, newest_first};
 use super::route::Endpoint;
@@ -35,6 +36,8 @@ pub(super) struct ActiveFault {
     pub(super) fault: Fault,
     pub(super) endpoint: Option<Endpoint>,
     pub(super) left: Option<u32>,
+    /// How many of a hundred requests it meets.
+    pub(super) percent: u32,
 }
 
 /// Everything behind the one lock.
@@ -47,6 +50,7 @@ pub(super) struct State {
     pub(super) first_call: u64,
     pub(super) counts: BTreeMap<Endpoint, u64>,
     pub(super) faults: Vec<ActiveFault>,
+    fault_dice: Dice,
     pub(super) latency: Duration,
     pub(super) outage: Outage,
     pub(super) bucket: Bucket,
@@ -69,6 +73,7 @@ impl State {
             first_call: 0,
             counts: BTreeMap::new(),
             faults: Vec::new(),
+            fault_dice: Dice::new(0, "faults"),
             latency,
             outage: Outage::None,
             bucket,
@@ -102,7 +107,11 @@ impl State {
     /// vendor, and has to be named.
     pub(super) fn take_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let is_meant = |only: Option<Endpoint>| only.map_or(endpoint != Endpoint::Search, |only| only == endpoint);
-        let at = self.faults.iter().position(|active| is_meant(active.endpoint))?;
+        let dice = &mut self.fault_dice;
+        let mut meets = |active: &ActiveFault| {
+            is_meant(active.endpoint) && (active.percent >= 100 || dice.chance(active.percent))
+        };
+        let at = self.faults.iter().position(|active| meets(active))?;
         let active = self.faults.get_mut(at)?;
         let fault = active.fault.clone();
         if let Some(left) = &mut active.left {
@@ -230,7 +239,7 @@ mod tests {
     fn faults_are_taken_in_order_by_endpoint_and_used_up() {
         let bucket = Bucket::full(1, SystemClock.monotonic());
         let mut state = State::new(0, Duration::ZERO, bucket, bucket);
-        let active = |fault, endpoint, left| ActiveFault { fault, endpoint, left };
+        let active = |fault, endpoint, left| ActiveFault { fault, endpoint, left, percent: 100 };
         state.faults.push(active(Fault::Html500, Some(Endpoint::Cover), Some(2)));
         state.faults.push(active(Fault::Reset, None, Some(1)));
         assert_eq!(state.take_fault(Endpoint::Search), None);
@@ -239,5 +248,14 @@ mod tests {
         assert_eq!(state.take_fault(Endpoint::Cover), Some(Fault::Html500));
         assert_eq!(state.take_fault(Endpoint::Cover), Some(Fault::Html500));
         assert_eq!(state.take_fault(Endpoint::Cover), None);
+    }
+
+    #[test]
+    fn an_occasional_fault_meets_about_its_share() {
+        let bucket = Bucket::full(1, SystemClock.monotonic());
+        let mut state = State::new(0, Duration::ZERO, bucket, bucket);
+        state.faults.push(ActiveFault { fault: Fault::Html500, endpoint: None, left: None, percent: 20 });
+        let met = (0..1_000).filter(|_| state.take_fault(Endpoint::Cover).is_some()).count();
+        assert!((150..250).contains(&met), "{met}");
     }
 }

@@ -10,6 +10,7 @@ mod chain;
 mod faults;
 mod http;
 mod ledger;
+mod limits;
 mod outcomes;
 mod pace;
 mod postgres;

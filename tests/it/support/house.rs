@@ -33,6 +33,8 @@ pub(crate) struct House {
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) vendor: SandboxSettings,
+    /// A vendor that runs already, instead of one of its own.
+    running: Option<(Control, SocketAddr)>,
 }
 
 /// What a test reads of an answer.
@@ -74,12 +76,28 @@ impl Plan {
         settings.database_url = Some(database_url.to_owned().into());
         let vendor = SandboxSettings { requests_per_minute: 1_000_000, ..SandboxSettings::default() };
         settings.fetcher.requests_per_minute = 1_000_000;
-        Self { settings, vendor }
+        Self { settings, vendor, running: None }
     }
 
     pub(crate) fn redis(mut self, redis: &Redis) -> Self {
         self.settings.redis = Some(RedisSettings { urls: vec![redis.url()], ..RedisSettings::default() });
         self
+    }
+
+    /// At the vendor of another house, which is closed last.
+    pub(crate) fn vendor_of(mut self, house: &House) -> Self {
+        self.running = Some((house.control.clone(), house.vendor_address));
+        self
+    }
+
+    /// So many houses that share the first one's vendor, and whatever else the plan names.
+    pub(crate) async fn build_fleet(plan: impl Fn() -> Self, nodes: usize) -> Vec<House> {
+        let mut houses = vec![plan().build().await];
+        for _ in 1..nodes {
+            let next = plan().vendor_of(&houses[0]).build().await;
+            houses.push(next);
+        }
+        houses
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -108,17 +126,24 @@ impl Plan {
     pub(crate) async fn build_without_key(mut self) -> House {
         let folder = temp_folder("juscache-house-");
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let vendor = Sandbox::start(self.vendor, anywhere, SystemClock::shared()).await.expect("the sandbox starts");
+        let (vendor, (control, vendor_address)) = match self.running {
+            Some(running) => (None, running),
+            None => {
+                let vendor = Sandbox::start(self.vendor, anywhere, SystemClock::shared()).await;
+                let vendor = vendor.expect("the sandbox starts");
+                let running = (vendor.control().clone(), vendor.reachable());
+                (Some(vendor), running)
+            }
+        };
         self.settings.data_dir = folder.path().to_owned();
-        self.settings.fetcher.base_url = vendor.base_url();
-        self.settings.datajud.base_url = vendor.base_url();
+        self.settings.fetcher.base_url = format!("http://{vendor_address}");
+        self.settings.datajud.base_url = format!("http://{vendor_address}");
         let clock = Arc::new(ShiftedClock::default());
         let shared: Arc<ShiftedClock> = Arc::clone(&clock);
         let app =
             Box::pin(App::start(self.settings, shared, SystemRandom::shared())).await.expect("the service starts");
-        let (control, vendor_address) = (vendor.control().clone(), vendor.reachable());
         let client = http::client(Duration::from_secs(60));
-        House { app, clock, client, vendor: Some(vendor), control, vendor_address, _folder: folder }
+        House { app, clock, client, vendor, control, vendor_address, _folder: folder }
     }
 }
 
@@ -151,6 +176,17 @@ impl House {
     pub(crate) async fn metrics(&self) -> String {
         let response = self.request(&self.url("/metrics")).send().await.expect("metrics answer");
         response.text().await.expect("metrics are text")
+    }
+
+    /// Clients who ask for these processes as fast as they are answered, each beginning at another one.
+    pub(crate) fn full_load(&self, numbers: &[String], clients: usize) -> Load {
+        Load::start(LoadPlan {
+            urls: numbers.iter().map(|cnj| self.detailed(cnj)).collect(),
+            clients,
+            pause: Duration::ZERO,
+            timeout: Duration::from_secs(60),
+            at_most: Duration::from_secs(180),
+        })
     }
 
     /// A few clients who ask for this process all the time.
@@ -192,12 +228,19 @@ impl House {
         self.vendor = Some(vendor);
     }
 
-    /// Stops the service and the vendor, in this order.
+    /// Stops the service and the vendor, if it is this house's own, in this order.
     pub(crate) async fn close(mut self) {
         self.app.stop().await;
         if let Some(vendor) = self.vendor.take() {
             vendor.stop().await;
         }
+    }
+}
+
+/// Stops a fleet, the vendor last.
+pub(crate) async fn close_all(houses: Vec<House>) {
+    for house in houses.into_iter().rev() {
+        house.close().await;
     }
 }
 

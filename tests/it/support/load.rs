@@ -19,7 +19,7 @@ const MOST_SAMPLES: usize = 500_000;
 /// Who asks what, how often and for how long.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadPlan {
-    /// Asked in turn, each client beginning at another one.
+    /// Asked in turn, each client beginning at another one, as far from the others as possible.
     pub(crate) urls: Vec<String>,
     /// How many clients ask at once, each one request at a time.
     pub(crate) clients: usize,
@@ -176,7 +176,7 @@ async fn ask_in_turn(
     done: Arc<AtomicUsize>,
 ) -> Vec<Sample> {
     let mut samples = Vec::new();
-    for url in plan.urls.iter().cycle().skip(number % plan.urls.len()) {
+    for url in plan.urls.iter().cycle().skip(number * plan.urls.len() / plan.clients) {
         if *stopped.borrow() || started.elapsed() >= plan.at_most || samples.len() >= MOST_SAMPLES / plan.clients {
             break;
         }
