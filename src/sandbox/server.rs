@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::rt::net::TcpListener;
@@ -16,6 +17,9 @@ use crate::ambient::SharedClock;
 
 /// The largest request body the sandbox reads.
 const LARGEST_BODY: usize = 1024 * 1024;
+
+/// As long as web servers usually do. What a client sends at the very end of it gets no answer, which is a fault nobody switched on.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// A simulated vendor that listens.
 pub struct Sandbox {
@@ -50,6 +54,7 @@ impl Sandbox {
                 .default_service(web::to(serve::vendor))
         })
         .workers(1)
+        .keep_alive(KEEP_ALIVE)
         .disable_signals()
         // A client that leaves must end the wait of a fault that never answers.
         .h1_allow_half_closed(false)

@@ -108,10 +108,9 @@ impl State {
     pub(super) fn take_fault(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let is_meant = |only: Option<Endpoint>| only.map_or(endpoint != Endpoint::Search, |only| only == endpoint);
         let dice = &mut self.fault_dice;
-        let mut meets = |active: &ActiveFault| {
-            is_meant(active.endpoint) && (active.percent >= 100 || dice.chance(active.percent))
-        };
-        let at = self.faults.iter().position(|active| meets(active))?;
+        let meets =
+            |active: &ActiveFault| is_meant(active.endpoint) && (active.percent >= 100 || dice.chance(active.percent));
+        let at = self.faults.iter().position(meets)?;
         let active = self.faults.get_mut(at)?;
         let fault = active.fault.clone();
         if let Some(left) = &mut active.left {

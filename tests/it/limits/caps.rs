@@ -26,7 +26,7 @@ fn is_refused(answer: &Answer) -> bool {
 }
 
 /// Goes on asking each node for unknown processes until all of them say that nothing is left, and too little for one is.
-async fn used_up(nodes: &[House], cap: i64) {
+async fn used_up(nodes: &[House], cap: i64, booked: impl Fn() -> i64) {
     let mut unseen = demo_numbers(20_000, 999).into_iter();
     eventually(SOON, "nothing is left", async || {
         let mut refused = 0;
@@ -34,13 +34,9 @@ async fn used_up(nodes: &[House], cap: i64) {
             let answer = node.lookup(&unseen.next().expect("enough numbers")).await;
             refused += usize::from(is_refused(&answer));
         }
-        refused == nodes.len() && node_charged(nodes) > cap - 2 * PRICE
+        refused == nodes.len() && booked() > cap - 2 * PRICE
     })
     .await;
-}
-
-fn node_charged(nodes: &[House]) -> i64 {
-    nodes[0].vendor().charged()
 }
 
 /// What breaks in the middle, and how it is put right.
@@ -53,7 +49,7 @@ enum Broken {
 async fn capped(broken: Broken, cap: i64) {
     let (redis, postgres) = (Redis::start(), Postgres::own());
     let database = postgres.database("capped");
-    let cents = u64::try_from(cap).unwrap();
+    let cents = u64::try_from(cap).expect("a cap is positive");
     let plan = || {
         // The month too, so that a midnight in the middle of the test changes nothing.
         let caps = Caps { day: Some(cents), month: Some(cents) };
@@ -62,7 +58,8 @@ async fn capped(broken: Broken, cap: i64) {
     let nodes = Plan::build_fleet(plan, 3).await;
     let vendor: Control = nodes[0].vendor().clone();
     vendor.set_latency(Duration::from_millis(100));
-    let loads: Vec<_> = (0..3).map(|node| nodes[node].full_load(&demo_numbers(3_000, node as u64), 8)).collect();
+    let loads: Vec<_> =
+        nodes.iter().zip(1..).map(|(node, seed)| node.full_load(&demo_numbers(3_000, seed), 8)).collect();
     eventually(SOON, "a third is spent", async || vendor.charged() >= cap / 3).await;
     let at_the_break = vendor.charged();
     match broken {
@@ -96,24 +93,21 @@ async fn capped(broken: Broken, cap: i64) {
             assert_eq!(failed.status, Some(503), "{failed:?}");
         }
     }
-    let loaded = vendor.charged();
-    used_up(&nodes, cap).await;
+    let booked = || sum(&postgres, &database, "SELECT sum(cost_centavos) FROM api_calls");
+    used_up(&nodes, cap, booked).await;
     let charged = vendor.charged();
-    eprintln!("cap {cap}: at the break {at_the_break}, without {without}, loaded {loaded}, in the end {charged}, served {served}");
-    assert!(charged <= cap, "{charged} of {cap}");
-    assert!(charged > cap - 2 * PRICE, "{charged} of {cap}: money is stranded");
+    let story = format!("{at_the_break} when it broke, {without} when it was repaired, {charged} of {cap} in the end");
+    assert!(charged <= cap, "{story}");
+    assert!(charged >= cap - 3 * 2 * PRICE, "money is stranded: {story}");
+    let whole = sum(&postgres, &database, "SELECT count(*) FROM process_status_cache");
+    assert!(whole * 2 * PRICE * 100 >= cap * 95, "{whole} whole processes, the rest bought halves: {story}");
+    assert_eq!(i64::try_from(served).expect("a count").max(whole), whole, "everything that was served is stored");
     close_all(nodes).await;
     assert_eq!(vendor.charged(), charged, "nothing was left to be spent");
 
-    // What the nodes believe is what the vendor says.
-    let spent = sum(&postgres, &database, "SELECT sum(cost_centavos) FROM api_calls");
-    assert_eq!(spent, charged);
-    let periods = postgres.rows(database.name(), "SELECT spent_centavos, reserved_centavos FROM budget_periods");
-    eprintln!("periods {periods:?}");
+    // What the nodes booked is what the vendor says, or more where an answer was lost.
+    assert!((charged..=cap).contains(&booked()), "{} booked, {story}", booked());
     assert_eq!(sum(&postgres, &database, "SELECT count(*) FROM budget_reservations"), 0, "all is given back");
-    let whole = sum(&postgres, &database, "SELECT count(*) FROM process_status_cache");
-    eprintln!("whole processes {whole} of {}", cap / (2 * PRICE));
-    assert!(whole * 2 * PRICE * 100 >= cap * 90, "{whole} whole processes for {cap}: the rest bought halves");
 }
 
 #[actix_web::test]
@@ -145,9 +139,9 @@ async fn a_crowd_at_the_end_of_a_cap_buys_whole_processes_and_no_halves() {
     let crowd = demo_numbers(36, 3);
     let answers = join_all(crowd.iter().enumerate().map(|(n, cnj)| nodes[n % 3].lookup(cnj))).await;
     let served = answers.iter().filter(|answer| answer.status == 200).count();
-    let charged = node_charged(&nodes);
-    eprintln!("crowd: {served} served, {charged} charged");
-    assert_eq!(i64::try_from(served).unwrap() * 2 * PRICE, charged, "halves were bought");
+    let charged = nodes[0].vendor().charged();
+    assert_eq!(i64::try_from(served).expect("a count") * 2 * PRICE, charged, "halves were bought");
+    assert!(served >= 14, "{served} of the 15 that there is money for");
     close_all(nodes).await;
 }
 
@@ -156,7 +150,7 @@ async fn used_up_for_readers(hint: &str, caps: Caps, longest: Duration) {
     let database = Postgres::shared().database(hint);
     let house = Plan::new(&database.url).without_near().with(|settings| settings.caps = caps).build().await;
     let all = numbers(3);
-    let [changed, same, unknown] = all.as_slice() else { panic!("three numbers") };
+    let (changed, same, unknown) = (&all[0], &all[1], &all[2]);
     assert_eq!((house.lookup(changed).await.status, house.lookup(same).await.status), (200, 200));
     let charged = house.vendor().charged();
     assert_eq!(charged, 4 * PRICE);

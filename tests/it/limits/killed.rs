@@ -61,7 +61,6 @@ async fn what_a_killed_node_had_set_aside_is_released_and_the_cap_holds() {
     })
     .await;
     let (charged, spent) = (vendor.control().charged(), number("SELECT sum(cost_centavos) FROM api_calls"));
-    eprintln!("killed: held {held}, charged {charged}, spent {spent}");
     assert!(spent >= charged, "{spent} booked, {charged} charged: what may have been charged counts as charged");
 
     let second = load(&running, 2);
@@ -75,7 +74,6 @@ async fn what_a_killed_node_had_set_aside_is_released_and_the_cap_holds() {
     .await;
     drop(second.stop().await);
     let charged = vendor.control().charged();
-    eprintln!("killed: in the end {charged}");
     assert!(charged <= CAP, "{charged} of {CAP}");
     assert!(charged > CAP / 3, "{charged}: the second node bought too");
     running.terminate();

@@ -59,7 +59,6 @@ async fn row(fault: Fault) {
     eventually(35 * SECOND, "it recovers by itself", async || house.lookup(&unknown).await.status == 200).await;
     let recovered = load.mark() - cleared;
     let report = load.stop().await;
-    eprintln!("{name}: {probes} requests for {lookups} lookups, recovered after {recovered:?}, p99 {:?}", report.percentile(SECOND..cleared, 99));
     for sample in report.within(Duration::ZERO..cleared) {
         assert!(sample.status == Some(503), "{name}: {sample:?}");
     }
@@ -92,7 +91,6 @@ async fn without_the_breaker_retries_are_a_share_of_the_lookups() {
     eventually(LONG * 2, "a thousand lookups", async || load.done() >= 1_000).await;
     let lookups = load.stop().await.samples.len();
     let requests = requests(&house);
-    eprintln!("no breaker: {requests} for {lookups}");
     assert!(requests >= lookups, "every one was tried: {requests} for {lookups}");
     assert!(requests * 5 <= lookups * 6, "{requests} requests for {lookups} lookups");
     house.close().await;
@@ -104,12 +102,11 @@ async fn occasional_errors_are_bridged_by_retries() {
     let (house, _database) = house("occasional", |_| ()).await;
     house.vendor().set_occasional_fault(Fault::Html500, None, 20);
     let load = storm(&house, 1, Duration::from_millis(100));
-    eventually(LONG * 2, "a thousand lookups", async || load.done() >= 1_000).await;
+    eventually(LONG * 3, "hundreds of lookups", async || load.done() >= 400).await;
     let report = load.stop().await;
     let (lookups, failed) = (report.samples.len(), report.failures(Duration::ZERO..Duration::MAX).len());
     let calls = house.vendor().calls();
     let faults = calls.iter().filter(|call| call.fault.is_some()).count();
-    eprintln!("occasional: {failed} of {lookups} failed; {} requests, {faults} faults", calls.len());
     assert!(faults * 100 > calls.len() * 15, "{faults} of {}", calls.len());
     assert!(failed < faults, "{failed} of {lookups} failed, of {faults} errors: some were bridged");
     assert!(failed * 10 <= lookups * 4, "{failed} of {lookups} failed");
