@@ -86,6 +86,7 @@ async fn a_lookup_gives_a_full_timeline_in_the_contracts_shape() {
     let (state, detail) = open.ready("upstream").await;
     assert_eq!(state, "off");
     assert!(detail.contains("ESCAVADOR_API_KEY"), "it says what is missing: {detail}");
+    assert_eq!(open.ready("datajud").await.0, "up");
     let found = "juscache_upstream_requests_total{provider=\"datajud\",endpoint=\"search\",outcome=\"ok\"}";
     assert_eq!(open.metric(found).await, Some(1.0));
     // A free answer spared nobody a purchase.
