@@ -7,7 +7,7 @@
 //! ```
 //! It outlives the actor that asks: what one generation learned, and spent, its successor knows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,9 @@ pub struct End {
     pub retry_after: Option<Duration>,
 }
 
+/// The service ends.
+const CLOSED: Refusal = Refusal { failure: Failure::Unreachable, retry_after: None };
+
 /// What an account is made of.
 #[derive(Debug)]
 pub struct AccountParts {
@@ -96,6 +99,7 @@ pub struct AccountParts {
 pub struct Account {
     parts: AccountParts,
     sent: AtomicU64,
+    is_closed: AtomicBool,
     prices: Mutex<Prices>,
     standing: Mutex<Standing>,
 }
@@ -111,7 +115,7 @@ impl Account {
         }
         let prices = Mutex::new(Prices::new(parts.prices));
         let standing = Mutex::new(Standing::new(parts.standing));
-        Self { parts, sent: AtomicU64::new(0), prices, standing }
+        Self { parts, sent: AtomicU64::new(0), is_closed: AtomicBool::new(false), prices, standing }
     }
 
     async fn begin<'a>(
@@ -122,6 +126,9 @@ impl Account {
     ) -> Result<Permit<'a>, Refusal> {
         let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(CLOSED);
+        }
         self.standing().check(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
         budget.check(expected, errand.lane)?;
         let admission = limiter.admit(errand.lane, errand.deadline).await.map_err(held)?;
@@ -163,8 +170,16 @@ impl Account {
         let began = clock.monotonic();
         let mut permit = Permit { account: self, open: Some(Open { sent: sent.clone(), ticket, admission, began }) };
         match ledger.sent(sent).await {
+            // Asked once the request is open in the ledger: either it sees that the account is closed, or who closes it sees the request.
+            Ok(()) if self.is_closed.load(Ordering::SeqCst) => {
+                let end =
+                    End { outcome: CallOutcome::Interrupted, status: None, charge: Charge::NotSent, retry_after: None };
+                permit.end(end).await;
+                Err(CLOSED)
+            }
             Ok(()) => {
-                self.sent.fetch_add(1, Ordering::Relaxed);
+                // Before it is sent: whoever reads the same count twice knows that nothing was sent in between.
+                self.sent.fetch_add(1, Ordering::SeqCst);
                 Ok(permit)
             }
             Err(error) => {
@@ -237,10 +252,15 @@ impl Account {
         self.standing().hold().map(|hold| (hold.reason, hold.until.saturating_duration_since(now)))
     }
 
-    /// How many requests were sent since the start.
+    /// How many requests were sent since the start. One is counted before it is sent, and after it is open in the ledger.
     #[must_use]
     pub fn sent_so_far(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// Sends nothing any more: the service ends. What is under way goes on.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
     }
 
     /// How fast it is asked, for metrics and readiness.
