@@ -43,6 +43,9 @@ use crate::updates::messages::{self as updates, UpdateError};
 /// How long a start waits for the tier to find the database that was migrated just now.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the very first start waits for the vendor's balance, from which everything that is spent is counted.
+const OPENING: Duration = Duration::from_secs(4);
+
 /// How long requests in flight may go on after a stop before they are told that the service ends; less than the server's own
 /// grace, so that they hear it.
 const CLOSE_AFTER: Duration = Duration::from_secs(7);
@@ -121,6 +124,8 @@ impl App {
         if database.is_migrated() {
             // So that the first lookups find what is stored; a database that was away just now is not waited for again.
             let _ready = timeout(DATABASE_PATIENCE, tree.postgres_status.becomes(true)).await;
+            // Before anything is bought; at every later start this is known.
+            let _opened = timeout(OPENING, tree.vendors.keeper.stock.opened()).await;
         }
 
         let standing = Standing::new(&settings, &tree, journal, ledger, metrics.clone());

@@ -13,8 +13,10 @@ use crate::fetcher::account::{Account, AccountParts};
 use crate::fetcher::actor::FetcherParts;
 use crate::fetcher::bookkeeping::Bookkeeper;
 use crate::fetcher::budget::Budget;
+use crate::fetcher::desk::Desk;
 use crate::fetcher::pace::{Pace, Rate};
 use crate::fetcher::prices::PriceList;
+use crate::fetcher::stock::{StockParts, Stocktaker};
 use crate::fetcher::vault::PostgresVault;
 use crate::ledger::Ledger;
 use crate::postgres_tier::PostgresTier;
@@ -62,15 +64,24 @@ impl Vendors {
         // Until they are asked, nothing speaks against them.
         metrics.set_tier_up("upstream", settings.fetcher.api_key.is_some());
         metrics.set_tier_up("datajud", settings.datajud.is_on());
+        let desk = Desk { postgres: (*postgres).clone(), clock: Arc::clone(clock) };
+        let stock = Stocktaker::new(StockParts {
+            ledger: (*ledger).clone(),
+            account: Arc::clone(&escavador),
+            desk: desk.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(ground.random),
+            balance_after: settings.fetcher.balance_after,
+        });
         let keeper = Arc::new(Bookkeeper {
             ledger: (*ledger).clone(),
             budget,
             caps: settings.caps,
             account: Arc::clone(&escavador),
-            postgres: (*postgres).clone(),
+            desk,
+            stock,
             metrics: (*metrics).clone(),
             clock: Arc::clone(clock),
-            balance_after: settings.fetcher.balance_after,
             flushed: Mutex::default(),
             seen: Mutex::default(),
         });

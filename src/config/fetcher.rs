@@ -1,5 +1,5 @@
-//! `ESCAVADOR_API_KEY`, `ESCAVADOR_BASE_URL`, `ESCAVADOR_REQUESTS_PER_MINUTE`, `ESCAVADOR_PRICE_…`, `ESCAVADOR_BALANCE_AFTER`, and the
-//! bounds around the vendor.
+//! `ESCAVADOR_API_KEY`, `ESCAVADOR_BASE_URL`, `ESCAVADOR_REQUESTS_PER_MINUTE`, `ESCAVADOR_TIMEOUT`, `ESCAVADOR_PRICE_…`,
+//! `ESCAVADOR_BALANCE_AFTER`, and the bounds around the vendor.
 
 use std::time::Duration;
 
@@ -68,7 +68,10 @@ impl FetcherSettings {
     /// Reads the variables.
     pub fn read(reader: &mut Reader<'_>) -> Self {
         let default = Self::default();
+        let request_timeout = reader.timeout("ESCAVADOR_TIMEOUT", default.request_timeout);
         Self {
+            request_timeout,
+            connect_timeout: default.connect_timeout.min(request_timeout),
             api_key: reader.text("ESCAVADOR_API_KEY").map(SecretString::from),
             base_url: reader.base_url("ESCAVADOR_BASE_URL", &default.base_url),
             requests_per_minute: reader.number(

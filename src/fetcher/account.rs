@@ -10,7 +10,7 @@
 mod permit;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +70,9 @@ pub struct End {
     pub retry_after: Option<Duration>,
 }
 
+/// The service ends.
+const CLOSED: Refusal = Refusal { failure: Failure::Unreachable, retry_after: None };
+
 /// What an account is made of.
 #[derive(Debug)]
 pub struct AccountParts {
@@ -102,6 +105,7 @@ pub struct AccountParts {
 pub struct Account {
     parts: AccountParts,
     sent: AtomicU64,
+    is_closed: AtomicBool,
     prices: Mutex<Prices>,
     standing: Mutex<Standing>,
     /// Money drawn ahead for the requests of a fetch. Each process has one fetch at a time.
@@ -124,8 +128,15 @@ impl Account {
             // It has no balance that could tell: only a search shows that its key is good again.
             standing.balance_is_mute(parts.clock.monotonic());
         }
-        let standing = Mutex::new(standing);
-        Self { parts, sent: AtomicU64::new(0), prices, standing, prepaid: Mutex::default(), wasted: Mutex::default() }
+        Self {
+            parts,
+            sent: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
+            prices,
+            standing: Mutex::new(standing),
+            prepaid: Mutex::default(),
+            wasted: Mutex::default(),
+        }
     }
 
     async fn begin<'a>(
@@ -137,6 +148,9 @@ impl Account {
     ) -> Result<Permit<'a>, Refusal> {
         let AccountParts { clock, budget, .. } = &self.parts;
         let expected = self.expected(endpoint);
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(CLOSED);
+        }
         self.standing().check(endpoint, clock.monotonic()).map_err(|hold| self.refusal(hold))?;
         let is_prepaid = errand.cnj.is_some_and(|cnj| self.is_prepaid(cnj));
         if !is_prepaid {
@@ -188,9 +202,17 @@ impl Account {
             return Err(Refusal { failure: Failure::BudgetExhausted, retry_after: Some(LEDGER_RETRY) });
         }
         drawn.draw = None;
-        self.sent.fetch_add(1, Ordering::Relaxed);
         let began = clock.monotonic();
-        Ok(Permit { account: self, open: Some(Open { sent, ticket, admission, began }) })
+        let permit = Permit { account: self, open: Some(Open { sent, ticket, admission, began }) };
+        // Asked once the request is open in the ledger: either it sees that the account is closed, or who closes it sees the request.
+        if self.is_closed.load(Ordering::SeqCst) {
+            let outcome = CallOutcome::Interrupted;
+            permit.end(End { outcome, status: None, charge: Charge::NotSent, retry_after: None }).await;
+            return Err(CLOSED);
+        }
+        // Before it is sent: whoever reads the same count twice knows that nothing was sent in between.
+        self.sent.fetch_add(1, Ordering::SeqCst);
+        Ok(permit)
     }
 
     /// Draws the money for several requests before the first of them is sent: a cover whose movements cannot be paid is money lost.
@@ -321,10 +343,15 @@ impl Account {
         self.parts.metrics.set_tier_up(self.parts.tier, false);
     }
 
-    /// How many requests were sent since the start.
+    /// How many requests were sent since the start. One is counted before it is sent, and after it is open in the ledger.
     #[must_use]
     pub fn sent_so_far(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// Sends nothing any more: the service ends. What is under way goes on.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
     }
 
     /// How fast it is asked, for metrics and readiness.

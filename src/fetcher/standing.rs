@@ -154,8 +154,10 @@ impl Standing {
     /// The hold that stands against it, `until` moved to when it makes sense to come back.
     pub fn admit(&mut self, endpoint: Endpoint, now: Instant) -> Result<Ticket, Hold> {
         self.check(endpoint, now)?;
-        if let Some(hold) = &mut self.hold {
-            hold.until = later(now, self.settings.trial);
+        let trial = later(now, self.settings.trial);
+        // A look at the balance tells nothing of an outage or a limit: it must not take the turn of a request that does.
+        if let Some(hold) = self.hold.filter(|hold| endpoint != Endpoint::Balance || self.is_probed(hold)) {
+            self.hold = Some(Hold { until: trial, ..hold });
         }
         Ok(Ticket { era: self.era })
     }

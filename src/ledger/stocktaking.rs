@@ -11,8 +11,8 @@ const MOST_STEPS: u64 = 2_000_000;
 /// Both sides at one moment at which no paid request was under way, in centavos.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stock {
-    /// What the vendor says is left in the account.
-    pub balance: u64,
+    /// What the vendor says is left in the account; less than nothing when it gave credit.
+    pub balance: i64,
     /// What the ledger says was spent, presumed costs included, since any fixed moment.
     pub booked: u64,
 }
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    fn stock(balance: u64, booked: u64) -> Stock {
+    fn stock(balance: i64, booked: u64) -> Stock {
         Stock { balance, booked }
     }
 
@@ -137,10 +137,12 @@ mod tests {
             (stock(9_905, 600), &[], Verdict::Unexplained { centavos: 5 }),
             (stock(9_905, 600), &rows(&[0, 0]), Verdict::Unexplained { centavos: 5 }),
             (stock(9_890, 600), &five_seven_five, Verdict::Unexplained { centavos: 10 }),
+            // The vendor gave credit.
+            (stock(-85, 10_590), &five_seven_five, ids(&[1])),
             // Nothing booked, and an older cost given back.
             (stock(10_005, 500), &five_seven_five, ids(&[1])),
             (stock(19_900, 600), &five_seven_five, Verdict::ToppedUp),
-            (stock(u64::MAX, 500), &five_seven_five, Verdict::ToppedUp),
+            (stock(i64::MAX, 500), &five_seven_five, Verdict::ToppedUp),
             // A correction of older rows lowers what is booked.
             (stock(10_000, 495), &five_seven_five, Verdict::Unexplained { centavos: 5 }),
             (stock(0, 500), &five_seven_five, Verdict::Unexplained { centavos: 10_000 }),
@@ -195,7 +197,8 @@ mod tests {
             let all: u64 = presumed.iter().map(|(_, price)| price).sum();
             let uncharged: u64 = rows.iter().filter(|(_, _, lost)| *lost).map(|(_, price, _)| price).sum();
             let base = stock(1_000_000, earlier);
-            let now = stock(base.balance - confirmed - (all - uncharged), earlier + confirmed + all);
+            let charged = i64::try_from(confirmed + all - uncharged).unwrap();
+            let now = stock(base.balance - charged, earlier + confirmed + all);
             let corrected = match decide(Some(base), now, &presumed) {
                 Verdict::Agrees => 0,
                 Verdict::Uncharged(ids) => {

@@ -6,6 +6,7 @@
 )]
 
 mod binary;
+mod books;
 mod chain;
 mod faults;
 mod http;

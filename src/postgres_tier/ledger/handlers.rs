@@ -5,10 +5,10 @@ use std::rc::Rc;
 use actix::{Handler, ResponseFuture};
 
 use super::messages::{
-    AccountBooks, AddAvoided, CloseAccount, HasCompany, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release,
-    ReleaseNode, Reserve, Reserved, StoreCalls,
+    AccountBooks, AddAvoided, Attest, BeginRound, CloseAccount, NodeReport, ReadAccount, ReadBudget, ReadLedger,
+    ReadNodes, ReadPrices, ReadRound, Release, ReleaseNode, Reserve, Reserved, StoreCalls,
 };
-use super::queries;
+use super::{queries, rounds};
 use crate::domain::snapshot::Provider;
 use crate::ledger::call::Endpoint;
 use crate::ledger::report::{BudgetReport, LedgerReport};
@@ -42,5 +42,8 @@ answer!(ReadLedger => LedgerReport, store_timeout, queries::read_ledger);
 answer!(ReadPrices => Vec<(Provider, Endpoint, u64)>, store_timeout, queries::read_prices);
 answer!(AddAvoided => (), store_timeout, queries::add_avoided);
 answer!(ReadAccount => AccountBooks, store_timeout, queries::read_account);
-answer!(HasCompany => bool, store_timeout, queries::has_company);
+answer!(BeginRound => Option<u64>, store_timeout, rounds::begin_round);
+answer!(ReadRound => u64, store_timeout, rounds::read_round);
+answer!(Attest => (), store_timeout, rounds::attest);
+answer!(ReadNodes => Vec<NodeReport>, store_timeout, rounds::read_nodes);
 answer!(CloseAccount => bool, store_timeout, queries::close_account);

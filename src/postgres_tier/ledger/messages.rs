@@ -85,7 +85,7 @@ pub struct Release {
     pub reservations: Vec<Id>,
 }
 
-/// Gives back what is left of all that a process had set aside: for one that is dead.
+/// Gives back what is left of all that a process had set aside, and forgets it: for one that is dead, or has nothing left to say.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), PostgresError>")]
 pub struct ReleaseNode {
@@ -163,12 +163,14 @@ pub struct BalanceBase {
 }
 
 /// Takes stock: every presumed cost of a vendor becomes final, and the balance is kept for the next time. Answers `false`, and
-/// does nothing, when the ledger has booked something since it was read. After a lost answer it may be `false` because it is done.
+/// does nothing, when the ledger has booked something since it was read, or when a round was begun after ours. After a lost answer it may be `false` because it is done.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<bool, PostgresError>")]
 pub struct CloseAccount {
     /// The vendor.
     pub provider: Provider,
+    /// The last round that we began.
+    pub round: u64,
     /// The balance that the vendor told.
     pub balance_centavos: i64,
     /// [`AccountBooks::booked_centavos`], as read.
@@ -177,12 +179,49 @@ pub struct CloseAccount {
     pub uncharged: Vec<Id>,
 }
 
-/// Asks whether other processes have asked this vendor within a day: then what they have under way is not in the ledger yet.
+/// Begins a round of questions to the other processes (see [`Attest`]); gives its number, or none while another process takes stock.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<bool, PostgresError>")]
-pub struct HasCompany {
-    /// The vendor.
+#[rtype(result = "Result<Option<u64>, PostgresError>")]
+pub struct BeginRound {
+    /// Whose account is looked at.
     pub provider: Provider,
-    /// The process that asks.
+    /// Who takes stock.
     pub node: Id,
+}
+
+/// Asks which round was begun last.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<u64, PostgresError>")]
+pub struct ReadRound {
+    /// Whose account is looked at.
+    pub provider: Provider,
+}
+
+/// Says that a process may have requests that are not in the ledger's table, and answers a round. [`ReleaseNode`] ends it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), PostgresError>")]
+pub struct Attest {
+    /// What is said.
+    pub report: NodeReport,
+}
+
+/// What one process says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeReport {
+    /// The process.
+    pub node: Id,
+    /// The round that it answers: it had read that it was begun before it looked at the rest.
+    pub round: u64,
+    /// How many requests it has sent to the vendor since its start.
+    pub sent: u64,
+    /// Whether nothing is under way and all is stored, and has been for a while.
+    pub is_quiet: bool,
+}
+
+/// Asks what the other processes have said that were heard of within a day.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<NodeReport>, PostgresError>")]
+pub struct ReadNodes {
+    /// The process that asks.
+    pub but: Id,
 }

@@ -10,3 +10,4 @@ pub mod messages;
 mod models;
 mod queries;
 mod report;
+mod rounds;

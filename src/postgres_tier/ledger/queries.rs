@@ -5,11 +5,12 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, SmallInt, Text, Tim
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::messages::{
-    AccountBooks, AddAvoided, CloseAccount, HasCompany, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release,
-    ReleaseNode, Reserve, Reserved, StoreCalls,
+    AccountBooks, AddAvoided, CloseAccount, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Release, ReleaseNode,
+    Reserve, Reserved, StoreCalls,
 };
 use super::models::{AccountRow, BudgetRow, CallColumns, PresumedRow, PriceRow, hex, reserved, stored};
 use super::report::{AvoidedRow, Span, SumRow, assemble};
+use super::rounds::forget_node;
 use crate::domain::snapshot::Provider;
 use crate::ledger::call::{Call, Endpoint, Id};
 use crate::ledger::report::{BudgetReport, LedgerReport};
@@ -119,13 +120,13 @@ pub(super) async fn release(connection: &mut AsyncPgConnection, release: &Releas
     Ok(())
 }
 
-/// Gives back what a process left behind.
+/// Gives back what a process left behind, and forgets it.
 pub(super) async fn release_node(connection: &mut AsyncPgConnection, release: &ReleaseNode) -> QueryResult<()> {
     diesel::sql_query("SELECT release_budget((SELECT array_agg(id) FROM budget_reservations WHERE node = $1))")
         .bind::<Text, _>(release.node.to_string())
         .execute(connection)
         .await?;
-    Ok(())
+    forget_node(connection, release.node).await
 }
 
 /// How far the caps are used up.
@@ -270,28 +271,11 @@ pub(super) async fn read_account(connection: &mut AsyncPgConnection, read: &Read
         .await
 }
 
-/// Whether other processes have asked a vendor within a day.
-pub(super) async fn has_company(connection: &mut AsyncPgConnection, ask: &HasCompany) -> QueryResult<bool> {
-    let company: CompanyRow = diesel::sql_query(
-        "SELECT EXISTS (SELECT FROM api_calls WHERE at > now() - interval '1 day' AND provider = $1 AND node <> $2) AS found",
-    )
-    .bind::<Text, _>(ask.provider.as_str())
-    .bind::<Text, _>(ask.node.to_string())
-    .get_result(connection)
-    .await?;
-    Ok(company.found)
-}
-
-#[derive(QueryableByName)]
-struct CompanyRow {
-    #[diesel(sql_type = Bool)]
-    found: bool,
-}
-
 /// Takes stock, unless the ledger has changed.
 pub(super) async fn close_account(connection: &mut AsyncPgConnection, close: &CloseAccount) -> QueryResult<bool> {
-    let closed: ClosedRow = diesel::sql_query("SELECT close_vendor_account($1, $2, $3, $4) AS closed")
+    let closed: ClosedRow = diesel::sql_query("SELECT close_vendor_account($1, $2, $3, $4, $5) AS closed")
         .bind::<Text, _>(close.provider.as_str())
+        .bind::<BigInt, _>(stored(close.round))
         .bind::<BigInt, _>(close.balance_centavos)
         .bind::<BigInt, _>(stored(close.booked_centavos))
         .bind::<Array<Text>, _>(hex(&close.uncharged))

@@ -225,6 +225,7 @@ async fn an_account_is_closed_with_what_the_balance_tells() {
 
     let close = CloseAccount {
         provider: Provider::Escavador,
+        round: 0,
         balance_centavos: -7,
         booked_centavos: read.booked_centavos,
         // One that is charged, one that nobody knows, and one twice: only what is presumed is forgiven, and once.
@@ -259,8 +260,13 @@ async fn an_account_is_closed_with_what_the_balance_tells() {
 #[actix_web::test]
 async fn an_account_that_was_never_used_can_be_closed() {
     let books = Books::new("unused").await;
-    let close =
-        CloseAccount { provider: Provider::Escavador, balance_centavos: 5, booked_centavos: 0, uncharged: vec![] };
+    let close = CloseAccount {
+        provider: Provider::Escavador,
+        round: 0,
+        balance_centavos: 5,
+        booked_centavos: 0,
+        uncharged: vec![],
+    };
     assert!(!books.tier.ask(CloseAccount { booked_centavos: 1, ..close.clone() }).await);
     assert!(books.tier.ask(close).await);
     let base = Some(BalanceBase { balance_centavos: 5, booked_centavos: 0 });
@@ -277,6 +283,7 @@ async fn rows_that_arrive_while_an_account_is_closed_are_in_it_or_make_it_fail()
         let read = books.account().await;
         let close = CloseAccount {
             provider: Provider::Escavador,
+            round: 0,
             balance_centavos: 0,
             booked_centavos: read.booked_centavos,
             uncharged: read.presumed.iter().take(3).map(|(id, _)| *id).collect(),
@@ -329,7 +336,7 @@ async fn everything_at_once_ends_with_exact_sums() {
                 let read = node.ask(ReadAccount { provider }).await;
                 let uncharged = read.presumed.iter().step_by(2).map(|(id, _)| *id).collect();
                 let booked_centavos = read.booked_centavos;
-                node.ask(CloseAccount { provider, balance_centavos: 0, booked_centavos, uncharged }).await
+                node.ask(CloseAccount { provider, round: 0, balance_centavos: 0, booked_centavos, uncharged }).await
             };
             let more = node.ask(Reserve { node: node_id, id: Id::new(base + 999), centavos: 5, caps: Caps::default() });
             join4(stores, node.ask(release), close, more).await;

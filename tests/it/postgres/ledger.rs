@@ -431,7 +431,7 @@ async fn the_embedded_database_keeps_the_same_books() {
     let books = tier.ask(ReadAccount { provider }).await;
     assert_eq!((books.booked_centavos, books.presumed.len()), (29, 1));
     let uncharged = vec![Id::new(2)];
-    assert!(tier.ask(CloseAccount { provider, balance_centavos: 1, booked_centavos: 29, uncharged }).await);
+    assert!(tier.ask(CloseAccount { provider, round: 0, balance_centavos: 1, booked_centavos: 29, uncharged }).await);
     assert_eq!(tier.ask(ReadAccount { provider }).await.booked_centavos, 25);
     tier.end().await;
     embedded.stop().await;

@@ -76,6 +76,8 @@ impl Plan {
         settings.database_url = Some(database_url.to_owned().into());
         let vendor = SandboxSettings { requests_per_minute: 1_000_000, ..SandboxSettings::default() };
         settings.fetcher.requests_per_minute = 1_000_000;
+        // The vendor is asked when a test asks, and at no other time.
+        settings.fetcher.balance_after = Duration::ZERO;
         Self { settings, vendor, running: None }
     }
 

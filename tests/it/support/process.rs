@@ -58,6 +58,22 @@ impl Juscache {
         self.folder.path()
     }
 
+    /// What all its runs have written to stderr so far: of each run the beginning and the end.
+    pub(crate) fn everything_said(&self) -> String {
+        let entries = std::fs::read_dir(self.folder.path()).expect("the working folder").flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.retain(|path| path.display().to_string().contains("/stderr-"));
+        files.sort();
+        let told = files.iter().map(|path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let (start, rest) = lines.split_at(lines.len().min(20));
+            let end = rest.get(rest.len().saturating_sub(60)..).unwrap_or_default();
+            format!("{}\n{}\n…\n{}\n", path.display(), start.join("\n"), end.join("\n"))
+        });
+        told.collect()
+    }
+
     /// Where it will listen.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
