@@ -420,3 +420,48 @@ fn held(held: Held) -> Refusal {
         Held::Full => Refusal { failure: Failure::TimedOut, retry_after: None },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::{Clock, SystemClock};
+    use crate::config::fetcher::FetcherSettings;
+    use crate::fetcher::fixture;
+
+    fn errand() -> Errand {
+        let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(20));
+        Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline }
+    }
+
+    #[tokio::test]
+    async fn a_closed_account_sends_nothing_more_and_lets_end_what_is_under_way() {
+        let opened = fixture::account(Provider::Escavador, &FetcherSettings::default());
+        let session = Session::new(Arc::clone(&opened.account));
+        let under_way = session.begin(Endpoint::Cover, &errand()).await.unwrap();
+        assert_eq!((opened.account.sent_so_far(), opened.ledger.open_calls()), (1, 1));
+        opened.account.close();
+        assert_eq!(session.begin(Endpoint::Cover, &errand()).await.unwrap_err(), CLOSED);
+        assert_eq!((opened.account.sent_so_far(), opened.ledger.open_calls(), opened.ledger.pending()), (1, 1, 0));
+        let end = End { outcome: CallOutcome::Ok, status: Some(200), charge: Charge::Said(5), retry_after: None };
+        assert_eq!(under_way.end(end).await, Cost::Charged(5));
+        assert_eq!((opened.ledger.open_calls(), opened.ledger.pending()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_closed_while_it_is_written_down_is_not_sent_and_cost_nothing() {
+        let opened = fixture::account(Provider::Escavador, &FetcherSettings::default());
+        let session = Session::new(Arc::clone(&opened.account));
+        let errand = errand();
+        let begin = session.begin(Endpoint::Cover, &errand);
+        tokio::pin!(begin);
+        // As far as the wait for the ledger's file.
+        while opened.ledger.open_calls() == 0 {
+            assert!(futures_util::poll!(&mut begin).is_pending());
+        }
+        opened.account.close();
+        assert_eq!(begin.await.unwrap_err(), CLOSED);
+        let batch = opened.ledger.next_batch(10).unwrap();
+        assert_eq!((batch.calls[0].outcome, batch.calls[0].cost), (CallOutcome::Interrupted, Cost::NOTHING));
+        assert_eq!((opened.account.sent_so_far(), opened.ledger.open_calls()), (0, 0));
+    }
+}

@@ -41,6 +41,19 @@ fn one_402_stops_everything_until_the_balance_shows_credit() {
 }
 
 #[test]
+fn a_look_at_the_balance_takes_nobodys_turn_after_an_outage() {
+    let (mut standing, now) = standing();
+    for _ in 0..5 {
+        ask(&mut standing, CallOutcome::ServerError, now);
+    }
+    assert!(standing.admit(Endpoint::Balance, now).is_err(), "nothing is asked now");
+    let later = now + 60 * SECOND;
+    let look = standing.admit(Endpoint::Balance, later).unwrap();
+    assert_eq!(standing.report(look, Endpoint::Balance, CallOutcome::Ok, None, (later, 1.0)), Change::None);
+    assert_eq!(ask(&mut standing, CallOutcome::Ok, later), Change::Resumed);
+}
+
+#[test]
 fn without_a_balance_route_a_reader_is_the_trial() {
     let (mut standing, now) = standing();
     ask(&mut standing, CallOutcome::NoCredit, now);

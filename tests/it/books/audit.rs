@@ -61,7 +61,6 @@ impl Ledger<'_> {
     /// What must agree and does not.
     pub(super) fn audit(self, vendor: &Control) -> Result<Figures, String> {
         let mut figures = Figures {
-            rows: self.number("SELECT count(*) FROM api_calls"),
             doubtful: self.number("SELECT count(*) FROM api_calls WHERE cost_basis = 'reconciled'"),
             corrected: self
                 .number("SELECT count(*) FROM api_calls WHERE cost_basis = 'reconciled' AND cost_centavos = 0"),
@@ -80,6 +79,7 @@ impl Ledger<'_> {
             if !(rows - unheard..=rows).contains(&received) {
                 wrong.push(format!("{names}: {rows} rows, {unheard} of them perhaps unheard, {received} received"));
             }
+            figures.rows += rows;
             figures.received += received;
             figures.unheard += unheard;
         }

@@ -14,6 +14,8 @@ use crate::support::http;
 const CLIENTS: usize = 32;
 /// Between an answer and the next question: a service that only refuses is not asked ten thousand times a second.
 const PAUSE: Duration = Duration::from_millis(10);
+/// After a refusal, as a client should: or an outage would use up the run.
+const REFUSED: Duration = Duration::from_millis(200);
 /// Before a service that is not there is asked again.
 const AWAY: Duration = Duration::from_millis(100);
 /// What a patient client waits for; every tenth is not patient.
@@ -98,6 +100,6 @@ async fn ask(
         };
         *heard.entry(status).or_default() += 1;
         done.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(if status == 503 { REFUSED } else { PAUSE }).await;
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Course {
     pub(super) services: usize,
     /// SIGKILLs in each round.
     pub(super) kills: usize,
+    /// Whether money is set aside before it is spent; then nothing is bought while PostgreSQL is away.
+    pub(super) has_caps: bool,
 }
 
 struct Service {
@@ -65,7 +67,7 @@ struct Scene<'a> {
 }
 
 /// Runs the course; panics when the books do not agree.
-#[expect(clippy::print_stderr, reason = "the figures of a run are its result")]
+#[expect(clippy::print_stderr, clippy::panic, reason = "the figures of a run are its result, good or bad")]
 pub(super) async fn run(course: Course) {
     let began = Instant::now();
     let cluster = Postgres::own();
@@ -82,9 +84,10 @@ pub(super) async fn run(course: Course) {
     let numbers = numbers(PROCESSES);
     let shape = ProcessShape { movements: Some(1_100), ..ProcessShape::default() };
     numbers.iter().take(LONG).for_each(|number| vendor.control().set_process(number, &shape));
-    let (count, url, base_url) = (course.services, database.url.clone(), vendor.base_url());
+    let (url, base_url) = (database.url.clone(), vendor.base_url());
     // Off this thread, on which the vendor begins to listen.
-    let services = tokio::task::spawn_blocking(move || (0..count).map(|_| service(&url, &base_url)).collect());
+    let start = move || (0..course.services).map(|_| service(&url, &base_url, course.has_caps)).collect();
+    let services = tokio::task::spawn_blocking(start);
     let services = services.await.expect("the services start");
     let mut scene = Scene {
         cluster: &cluster,
@@ -127,7 +130,7 @@ pub(super) async fn run(course: Course) {
     vendor.stop().await;
 }
 
-fn service(database: &str, vendor: &str) -> Service {
+fn service(database: &str, vendor: &str, has_caps: bool) -> Service {
     let spec = [
         ("DATABASE_URL", database),
         ("RUST_LOG", "warn,juscache::fetcher=debug,juscache::ledger=info,juscache::app=info"),
@@ -138,7 +141,6 @@ fn service(database: &str, vendor: &str) -> Service {
         ("ESCAVADOR_BALANCE_AFTER", "500ms"),
         ("ESCAVADOR_PRICE_COVER", "27"),
         ("ESCAVADOR_PRICE_MOVEMENTS", "31"),
-        ("JUSCACHE_BUDGET_DAY", "500000000"),
         ("JUSCACHE_NEAR_TTL", "0s"),
         ("JUSCACHE_DB_TTL", "50ms"),
         ("JUSCACHE_SOFT_TIMEOUT", "300ms"),
@@ -146,6 +148,7 @@ fn service(database: &str, vendor: &str) -> Service {
     ]
     .into_iter()
     .fold(Juscache::new(), |spec, (name, value)| spec.env(name, value));
+    let spec = if has_caps { spec.env("JUSCACHE_BUDGET_DAY", "500000000") } else { spec };
     let running = spec.start();
     Service { spec, running }
 }

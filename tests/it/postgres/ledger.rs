@@ -11,7 +11,8 @@ use juscache::ledger::call::{Call, CallOutcome, Cost, Draw, Endpoint, Id, Sent};
 use juscache::ledger::report::{Avoided, BudgetLine, Days, LedgerReport, Sum};
 use juscache::postgres_tier::PostgresTier;
 use juscache::postgres_tier::ledger::messages::{
-    AccountBooks, AddAvoided, Caps, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Reserve, StoreCalls,
+    AccountBooks, AddAvoided, Attest, Caps, NodeReport, ReadAccount, ReadBudget, ReadLedger, ReadPrices, Reserve,
+    StoreCalls,
 };
 use juscache::postgres_tier::messages::PostgresError;
 use tokio_postgres::NoTls;
@@ -357,7 +358,8 @@ async fn prices_are_what_was_charged_lately() {
     assert_eq!(prices, [(Provider::Escavador, Endpoint::Cover, 6), (Provider::Escavador, Endpoint::Status, 0)]);
 }
 
-const TABLES: [&str; 5] = ["api_calls", "budget_periods", "budget_reservations", "avoided_calls", "vendor_accounts"];
+const TABLES: [&str; 6] =
+    ["api_calls", "budget_periods", "budget_reservations", "avoided_calls", "vendor_accounts", "ledger_nodes"];
 
 #[actix_web::test]
 async fn another_role_sees_and_changes_nothing() {
@@ -366,6 +368,7 @@ async fn another_role_sees_and_changes_nothing() {
     books.tier.ask(Reserve { node: NODE, id: Id::new(1), centavos: 1, caps: Caps::default() }).await;
     let avoided = Avoided { tier: "redis".to_owned(), lookups: 1, centavos: 1 };
     books.tier.ask(AddAvoided { avoided: vec![avoided] }).await;
+    books.tier.ask(Attest { report: NodeReport { node: NODE, round: 0, sent: 0, is_quiet: true } }).await;
     let role = format!("role_{}", books.database.name());
     books.execute(&format!("CREATE ROLE {role} LOGIN"));
     let url = books.database.url.replace("postgres@", &format!("{role}@"));
@@ -384,7 +387,7 @@ async fn another_role_sees_and_changes_nothing() {
     for function in [
         "reserve_budget('x', repeat('0', 32), 1, NULL, NULL)",
         "release_budget(ARRAY[repeat('0', 32)])",
-        "close_vendor_account('escavador', 0, 7, '{}')",
+        "close_vendor_account('escavador', 0, 0, 7, '{}')",
         "settle_calls('{escavador}', '{2026-01-01}', '{1}', '{NULL}', '{NULL}')",
         "lock_budget_periods('{2026-01-01}')",
         "change_budget('{2026-01-01}', '{1}', '{1}')",

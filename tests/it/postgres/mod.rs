@@ -16,6 +16,7 @@ mod ledger;
 mod movements;
 mod outage;
 mod rights;
+mod rounds;
 mod samples;
 mod schema;
 mod store;
