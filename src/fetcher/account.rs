@@ -427,6 +427,7 @@ mod tests {
     use crate::ambient::{Clock, SystemClock};
     use crate::config::fetcher::FetcherSettings;
     use crate::fetcher::fixture;
+    use crate::ledger::call::Cost;
 
     fn errand() -> Errand {
         let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(20));
@@ -437,10 +438,10 @@ mod tests {
     async fn a_closed_account_sends_nothing_more_and_lets_end_what_is_under_way() {
         let opened = fixture::account(Provider::Escavador, &FetcherSettings::default());
         let session = Session::new(Arc::clone(&opened.account));
-        let under_way = session.begin(Endpoint::Cover, &errand()).await.unwrap();
+        let under_way = session.begin(Endpoint::Cover, &errand(), false).await.unwrap();
         assert_eq!((opened.account.sent_so_far(), opened.ledger.open_calls()), (1, 1));
         opened.account.close();
-        assert_eq!(session.begin(Endpoint::Cover, &errand()).await.unwrap_err(), CLOSED);
+        assert_eq!(session.begin(Endpoint::Cover, &errand(), false).await.unwrap_err(), CLOSED);
         assert_eq!((opened.account.sent_so_far(), opened.ledger.open_calls(), opened.ledger.pending()), (1, 1, 0));
         let end = End { outcome: CallOutcome::Ok, status: Some(200), charge: Charge::Said(5), retry_after: None };
         assert_eq!(under_way.end(end).await, Cost::Charged(5));
@@ -452,7 +453,7 @@ mod tests {
         let opened = fixture::account(Provider::Escavador, &FetcherSettings::default());
         let session = Session::new(Arc::clone(&opened.account));
         let errand = errand();
-        let begin = session.begin(Endpoint::Cover, &errand);
+        let begin = session.begin(Endpoint::Cover, &errand, false);
         tokio::pin!(begin);
         // As far as the wait for the ledger's file.
         while opened.ledger.open_calls() == 0 {

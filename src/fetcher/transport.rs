@@ -105,6 +105,10 @@ pub(super) fn authorization(
     Ok(value)
 }
 
+/// How long a connection is kept that nobody uses: less than servers keep one (60 s and more). A request on a connection that the other
+/// side is just closing ends without an answer, and counts as perhaps charged.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// A client for `base` that follows no redirect and repeats nothing by itself.
 ///
 /// # Errors
@@ -125,6 +129,7 @@ pub(super) fn http_client(
         .retry(reqwest::retry::never())
         .connect_timeout(connect_timeout)
         .pool_max_idle_per_host(idle_connections)
+        .pool_idle_timeout(IDLE)
         .https_only(base.is_encrypted());
     let builder = if base.is_encrypted() {
         builder
