@@ -12,7 +12,9 @@
 //!   bounds), `body` and `lenient` (JSON of doubtful types), `tally`. What a status means is each vendor's own: `escavador/outcome.rs`,
 //!   `datajud/outcome.rs`.
 //! * [`account`] lets a request through or not and learns from its end: [`standing`], [`pace`], [`prices`], [`budget`] over a `vault`.
-//!   It outlives the actor. [`bookkeeping`] is what is done beside fetching.
+//!   It outlives the actor. [`wasted`] keeps what was bought in vain from being bought for every reader.
+//! * [`bookkeeping`] is what is done beside fetching; [`stock`] and [`calm`] lay the vendor's balance beside the ledger; [`desk`] is their
+//!   way to PostgreSQL.
 //! * Nothing of a walk that did not reach its end is ever given out as a process.
 
 pub mod account;

@@ -1,4 +1,4 @@
-//! Both vendors behind one: asks them as [`choice`](super::choice) says, adds up what it cost.
+//! Both vendors behind one: asks them as [`choice`] says, adds up what it cost.
 
 use std::sync::Arc;
 

@@ -52,8 +52,12 @@ async fn killed_in_the_middle_of_writes_it_loses_no_stored_process() {
         let client = http::client(PATIENCE);
         let detailed = |cnj: &str| running.url(&format!("/api/v1/process-movements/{cnj}/detailed"));
         for cnj in &stored {
-            let held = answer(client.get(detailed(cnj)).header("cache-control", "only-if-cached")).await;
-            assert_eq!((held.status, held.source()), (200, "database"), "{cnj} was lost in cycle {cycle}");
+            // On a busy machine the database may answer later than a reader waits; what is lost does not come back at all.
+            eventually(PATIENCE, &format!("{cnj} is still there in cycle {cycle}"), async || {
+                let held = answer(client.get(detailed(cnj)).header("cache-control", "only-if-cached")).await;
+                (held.status, held.source()) == (200, "database")
+            })
+            .await;
         }
         let answered = Cell::new(0);
         let new = demo_numbers(40, 1000 + cycle);
