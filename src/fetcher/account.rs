@@ -423,6 +423,8 @@ fn held(held: Held) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::ambient::{Clock, SystemClock};
     use crate::config::fetcher::FetcherSettings;
@@ -457,7 +459,7 @@ mod tests {
         tokio::pin!(begin);
         // As far as the wait for the ledger's file.
         while opened.ledger.open_calls() == 0 {
-            assert!(futures_util::poll!(&mut begin).is_pending());
+            assert!((&mut begin).now_or_never().is_none());
         }
         opened.account.close();
         assert_eq!(begin.await.unwrap_err(), CLOSED);
