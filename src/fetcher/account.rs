@@ -2,7 +2,7 @@
 //! through here, so that none is sent too fast, past a cap, into an outage, or without an entry in the ledger.
 //!
 //! ```text
-//! begin: standing ─► pace ─► budget ─► standing again ─► ledger (on disk) ─► permit
+//! begin: standing ─► budget ─► pace ─► standing again ─► ledger (on disk) ─► permit
 //! end:   ledger ─► prices ─► standing ─► how many may be under way
 //! ```
 //! It outlives the actor that asks: what one generation learned, and spent, its successor knows.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Fetch ─► actor ─► Providers ─► Escavador | Datajud ─► Client ─► Asking ─► Session ─► Account ─► the vendor
-//!                   choice, complement    walk, pages, convert    retry     standing, pace, budget, ledger
+//!                   choice, complement    walk, pages, convert    retry     standing, budget, pace, ledger
 //!                   (pure)                (pure but for the walk) (pure)    (decide whether it is sent at all)
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! * What every client needs is written once: `asking` (permission, end, repetition), `retry` (when again), `transport` (HTTP with
 //!   bounds), `body` and `lenient` (JSON of doubtful types), `tally`. What a status means is each vendor's own: `escavador/outcome.rs`,
 //!   `datajud/outcome.rs`.
-//! * [`account`] lets a request through or not and learns from its end: [`standing`], [`pace`], [`prices`], [`budget`] over a `vault`.
+//! * [`account`] lets a request through or not and learns from its end: [`standing`], [`budget`] over a `vault`, [`pace`], [`prices`].
 //!   It outlives the actor. [`wasted`] keeps what was bought in vain from being bought for every reader.
 //! * [`bookkeeping`] is what is done beside fetching; [`stock`] and [`calm`] lay the vendor's balance beside the ledger; [`desk`] is their
 //!   way to PostgreSQL.
