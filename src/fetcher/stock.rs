@@ -33,6 +33,8 @@ use crate::postgres_tier::ledger::messages::{
 const PROVIDER: Provider = Provider::Escavador;
 /// The longest between two looks at whether it is quiet, or whether another process asks.
 const LONGEST_TICK: Duration = Duration::from_millis(500);
+/// Before a start tries again to reach PostgreSQL, for which it waits; doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// How long the others may take to answer a round: a few of their ticks, with PostgreSQL slow.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 /// How often it is looked whether they have.
@@ -108,8 +110,13 @@ impl Stocktaker {
     /// Tells the others that we are there, and answers them, for as long as it is polled; takes stock whenever there is something to
     /// find out.
     pub(super) async fn run(&self, escavador: &Escavador) {
+        if self.parts.balance_after.is_zero() {
+            self.is_not_needed();
+        }
+        let mut pause = FIRST_PAUSE;
         while self.answer_round(None).await.is_none() {
-            sleep(self.tick()).await;
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(self.tick());
         }
         join(self.attend(), self.watch(escavador)).await;
     }
@@ -130,7 +137,7 @@ impl Stocktaker {
     async fn watch(&self, escavador: &Escavador) {
         let StockParts { account, clock, random, balance_after, .. } = &self.parts;
         if balance_after.is_zero() {
-            return self.is_not_needed();
+            return;
         }
         let mut done: Option<u64> = None;
         let mut not_before = clock.monotonic();
@@ -265,7 +272,7 @@ fn uncharged(books: &AccountBooks, balance: i64) -> Vec<Id> {
     let now = Stock { balance, booked: books.booked_centavos };
     let base = books.base.map(|base| Stock { balance: base.balance_centavos, booked: base.booked_centavos });
     let verdict = stocktaking::decide(base, now, &books.presumed);
-    tracing::debug!(?base, ?now, in_doubt = books.presumed.len(), ?verdict, "stock is taken");
+    tracing::debug!(?base, ?now, in_doubt = books.presumed.len(), "stock is taken");
     match verdict {
         Verdict::Uncharged(uncharged) => {
             tracing::info!(rows = uncharged.len(), "the balance says that some requests were not charged");
