@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use juscache::ambient::SystemClock;
-use juscache::sandbox::{Sandbox, SandboxSettings};
+use juscache::sandbox::{Endpoint, Sandbox, SandboxSettings};
 
 use crate::support::house::{answer, number};
 use crate::support::http;
@@ -24,12 +24,14 @@ async fn a_reader_who_would_wait_too_long_is_told_that_the_service_ends() {
     let service = Juscache::new()
         .env("DATABASE_URL", &database.url)
         .env("ESCAVADOR_API_KEY", "test")
+        // Nothing but the reader shall ask this slow vendor.
+        .env("ESCAVADOR_BALANCE_AFTER", "0s")
         .env("ESCAVADOR_BASE_URL", &vendor.base_url());
     let running = service.start();
     let url = running.url(&format!("/api/v1/process-movements/{}/detailed", number()));
     let waiting = answer(http::client(PATIENCE).get(url));
     let stop = async {
-        eventually(PATIENCE, "the vendor is asked", async || vendor.control().in_flight() > 0).await;
+        eventually(PATIENCE, "the vendor is asked", async || vendor.control().call_count(Endpoint::Cover) > 0).await;
         running.terminate();
     };
     let (told, ()) = futures_util::future::join(waiting, stop).await;
