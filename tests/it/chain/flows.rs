@@ -18,7 +18,7 @@ async fn the_first_lookup_asks_the_vendor_once_and_fills_every_tier() {
     let first = house.lookup(&cnj).await;
     assert_eq!((first.status, first.source(), first.stale()), (200, "api", Some(false)), "{first:?}");
     assert_eq!(house.fetches(), 1);
-    assert_eq!(redis.keys().len(), 1);
+    assert_eq!(redis.copies().len(), 1);
     let stored = Postgres::shared().rows(database.name(), "SELECT cnj, sync_status FROM process_status_cache");
     assert_eq!(stored, [[Some(cnj.clone()), Some("success".into())]]);
 
@@ -41,7 +41,7 @@ async fn with_redis_empty_it_is_a_postgresql_hit_that_refills_redis() {
     redis.flush();
     let from_database = house.lookup(&cnj).await;
     assert_eq!((from_database.source(), from_database.stale()), ("database", Some(false)));
-    assert_eq!(redis.keys().len(), 1);
+    assert_eq!(redis.copies().len(), 1);
     assert_eq!(house.lookup(&cnj).await.source(), "redis");
     assert_eq!(house.fetches(), 1);
     house.close().await;

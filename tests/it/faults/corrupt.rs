@@ -16,7 +16,7 @@ async fn in_redis_the_database_answers_and_the_entry_is_replaced() {
     let cnj = number();
     house.lookup(&cnj).await;
     let load = house.steady_requests(&cnj);
-    let key = redis.keys().remove(0);
+    let key = redis.copies().remove(0);
     let mut bytes = redis.get_raw(&key).expect("an entry");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;

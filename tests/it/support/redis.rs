@@ -79,11 +79,17 @@ impl Redis {
         let () = redis::cmd("SET").arg(key).arg(bytes).arg("KEEPTTL").query(&mut self.connection()).expect("SET");
     }
 
-    /// The key of every copy, in order.
+    /// Every key, in order.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> =
-            redis::cmd("KEYS").arg("juscache:process:*").query(&mut self.connection()).expect("KEYS");
+        let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut self.connection()).expect("KEYS");
         keys.sort_unstable();
+        keys
+    }
+
+    /// The keys of copies, in order: the nodes' pace has keys of its own.
+    pub(crate) fn copies(&self) -> Vec<String> {
+        let mut keys = self.keys();
+        keys.retain(|key| key.starts_with("juscache:process:"));
         keys
     }
 
