@@ -3,7 +3,7 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf. `update`: a request to look at the court.
+//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod caller;
@@ -15,6 +15,7 @@ pub mod court;
 mod court_table;
 pub mod degree;
 pub mod entry;
+pub mod event;
 pub mod fold;
 pub mod movement;
 pub mod outcome;

@@ -60,9 +60,20 @@ pub struct StoreAbsence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// It is in the database.
-    Stored,
+    Stored(Novelty),
     /// The database held a newer version, and keeps it.
     Outdated,
+}
+
+/// What a stored copy brought that was not known before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Novelty {
+    /// Nothing was known of the process, so nothing counts as new.
+    pub first_sight: bool,
+    /// How many events were stored with it.
+    pub events: u32,
+    /// The number of the last of them.
+    pub newest_event: Option<u64>,
 }
 
 /// Why PostgreSQL did not do it.

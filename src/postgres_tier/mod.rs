@@ -1,9 +1,11 @@
 //! The durable tier, in PostgreSQL.
 
 pub mod actor;
+pub mod bell;
 pub mod connect;
 #[cfg_attr(not(feature = "embedded"), path = "embedded_absent.rs")]
 pub mod embedded;
+pub mod events;
 mod handlers;
 pub mod ledger;
 pub mod messages;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Date, Float4, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use super::messages::{Stored, StoredProcess};
+use super::messages::{Novelty, Stored, StoredProcess};
 use super::models::{MovementColumns, ProcessRows, StoredRow};
 use super::schema::process_status_cache;
 use crate::domain::version::Version;
@@ -31,7 +31,7 @@ pub(super) async fn store(connection: &mut AsyncPgConnection, rows: &ProcessRows
             }
             upsert_movements(connection, rows).await?;
             mark_removed(connection, rows).await?;
-            Ok(Stored::Stored)
+            Ok(Stored::Stored(Novelty::default()))
         })
         .await
 }
@@ -129,7 +129,7 @@ async fn refused_version(connection: &mut AsyncPgConnection, rows: &ProcessRows)
         .first(connection)
         .await?;
     let is_this = stored == (rows.version.verified_at, rows.version.fetched_at);
-    Ok(if is_this { Stored::Stored } else { Stored::Outdated })
+    Ok(if is_this { Stored::Stored(Novelty::default()) } else { Stored::Outdated })
 }
 
 /// Writes only what is new, changed or back, so that `fetched_from_api_at` tells news from repetition.

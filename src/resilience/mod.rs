@@ -3,6 +3,7 @@
 //! Whoever uses them passes the moment in, so that every decision can be tested without waiting for it.
 
 pub mod adaptive;
+pub mod allowance;
 pub mod backoff;
 pub mod breaker;
 pub mod deadline;
@@ -10,6 +11,7 @@ pub mod gcra;
 pub mod retry_budget;
 
 pub use adaptive::{Adaptive, AdaptiveSettings, Answered};
+pub use allowance::Allowance;
 pub use backoff::Backoff;
 pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState};
 pub use deadline::Deadline;

@@ -1,0 +1,3 @@
+//! The stored news (`process_events`): written in the transaction that stores a copy, read by those who wait for them.
+
+pub mod messages;
