@@ -17,6 +17,7 @@ use crate::coordinator::tiers::Tiers;
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
@@ -37,6 +38,8 @@ pub(super) struct Tree {
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
     pub(super) postgres_status: PostgresStatus,
+    #[expect(dead_code, reason = "the notifier listens to it")]
+    pub(super) bell: NewsBell,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
 }
@@ -57,14 +60,16 @@ impl Tree {
         let patience = &settings.supervision;
 
         let postgres_status = PostgresStatus::default();
+        let bell = NewsBell::default();
         let postgres = {
             let settings = database.settings().clone();
             let (clock, metrics) = (Arc::clone(clock), metrics.clone());
-            let (status, journal) = (postgres_status.clone(), journal.clone());
+            let (status, journal, bell) = (postgres_status.clone(), journal.clone(), bell.clone());
             supervisor.child(tier(patience, "postgres", move || {
-                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                let (clock, status) = (Arc::clone(&clock), status.clone());
+                let (journal, bell) = (journal.clone(), bell.clone());
                 #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
-                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal, bell)
                     .expect("a pool can be made")
             }))
         };
@@ -118,7 +123,7 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        Ok(Self { supervisor, coordinators, updates, postgres_status, bell, vendors, books })
     }
 }
 
