@@ -135,7 +135,10 @@ impl Courier {
             match settled.and_then(|settled| settled) {
                 Ok(()) => return,
                 Err(error) if last == SETTLE_TRIES => {
-                    tracing::warn!(error = error.as_str(), "how a webhook's delivery ended is not written down; it is repeated");
+                    tracing::warn!(
+                        error = error.as_str(),
+                        "how a webhook's delivery ended is not written down; it is repeated"
+                    );
                 }
                 Err(_away) => sleep(SETTLE_PAUSE).await,
             }

@@ -206,8 +206,9 @@ impl Shared {
                 return Ok(Piece { frames, upto });
             }
         }
-        // What was known before the table was read is in it: after a last page there is nothing else up to there.
-        let upto = if page.len() < CATCH_UP_PAGE { upto.max(known) } else { upto };
+        // What was known before the table was read is in it: if nothing follows, there is nothing up to there. (A short page proves
+        // less: a row that cannot be read is left out of it.)
+        let upto = if page.is_empty() { upto.max(known) } else { upto };
         Ok(Piece { frames, upto })
     }
 
@@ -217,6 +218,10 @@ impl Shared {
         if asked > newest {
             // Of another database, or of this one before it was restored: its numbers will come again.
             return Ok(Kept::After(newest));
+        }
+        if asked == 0 {
+            // All that is kept, whatever there was before.
+            return Ok(Kept::All);
         }
         let oldest = self.log.read(0, None, 1).await?;
         let before_oldest = oldest.first().map_or(newest, |oldest| oldest.id.saturating_sub(1));

@@ -42,7 +42,7 @@ pub(super) fn heartbeat(position: Option<u64>) -> Bytes {
 
 /// What was asked for is not kept any more; the stream goes on after `resume`.
 pub(super) fn gap(asked: u64, resume: u64) -> Bytes {
-    let detail = "Alguns eventos depois do número pedido já não são guardados; consulte os processos de novo.";
+    let detail = "Eventos depois do número pedido podem já não estar guardados; consulte os processos de novo.";
     let data = serde_json::json!({ "asked_after": asked, "resumed_after": resume, "detail": detail });
     format!("id: {resume}\nevent: gap\ndata: {data}\n\n").into()
 }

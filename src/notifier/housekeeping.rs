@@ -66,9 +66,8 @@ impl Housekeeper {
     async fn round(&self) -> Result<(usize, usize), PostgresError> {
         let hold_after = schedule::HOLD_AFTER;
         let bury = BuryDeliveries { waited: schedule::span(), hold_after, most: PIECE };
-        let buried = self.piecemeal(async || {
-            self.postgres.ask(bury.clone(), self.soon()).await.map_err(away).and_then(|done| done)
-        });
+        let buried = self
+            .piecemeal(async || self.postgres.ask(bury.clone(), self.soon()).await.map_err(away).and_then(|done| done));
         let buried = buried.await?;
         let prune = PruneDeliveries { older_than: self.settings.keep, most: PIECE };
         let pruned = self.piecemeal(async || {

@@ -191,12 +191,10 @@ mod tests {
         let of = |status| Outcome::of_status(StatusCode::from_u16(status).unwrap());
         assert_eq!((of(200), of(204), of(299)), (Outcome::Taken(200), Outcome::Taken(204), Outcome::Taken(299)));
         assert_eq!((of(301), of(307)), (Outcome::Redirected(301), Outcome::Redirected(307)));
-        assert_eq!((of(410), of(404), of(500), of(101)), (
-            Outcome::Gone(410),
-            Outcome::Refused(404),
-            Outcome::Refused(500),
-            Outcome::Refused(101)
-        ));
+        assert_eq!(
+            (of(410), of(404), of(500), of(101)),
+            (Outcome::Gone(410), Outcome::Refused(404), Outcome::Refused(500), Outcome::Refused(101))
+        );
     }
 
     #[actix_rt::test]
@@ -206,7 +204,10 @@ mod tests {
         let port = receiver.local_addr().unwrap().port();
         let url = format!("http://hooks.example.com:{port}/");
         assert_eq!(send(&postman(&["127.0.0.1"], false), &url).await, Outcome::Forbidden);
-        assert_eq!(send(&postman(&["127.0.0.1"], false), &format!("http://127.0.0.1:{port}/")).await, Outcome::Forbidden);
+        assert_eq!(
+            send(&postman(&["127.0.0.1"], false), &format!("http://127.0.0.1:{port}/")).await,
+            Outcome::Forbidden
+        );
         receiver.set_nonblocking(true).unwrap();
         assert_eq!(receiver.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
 

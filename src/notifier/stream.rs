@@ -85,7 +85,11 @@ impl NewsStream {
                 Ok(Step::Send(piece)) => return piece,
                 Ok(Step::Again) => {}
                 // The feed is gone with the service only.
-                Ok(Step::Wait) => if self.changes.changed().await.is_err() { sleep(AWAY).await },
+                Ok(Step::Wait) => {
+                    if self.changes.changed().await.is_err() {
+                        sleep(AWAY).await
+                    }
+                }
                 Err(_away) => sleep(AWAY).await,
             }
         }

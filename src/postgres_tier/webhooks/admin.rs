@@ -71,10 +71,7 @@ struct DeadRow {
 }
 
 /// Stores a subscriber; doing it twice is doing it once.
-pub(super) async fn add(
-    connection: &mut AsyncPgConnection,
-    new: &AddSubscriber,
-) -> QueryResult<Option<DateTime<Utc>>> {
+pub(super) async fn add(connection: &mut AsyncPgConnection, new: &AddSubscriber) -> QueryResult<Option<DateTime<Utc>>> {
     let row: Option<CreatedRow> = diesel::sql_query(
         "INSERT INTO webhook_subscribers (id, url, cnj, secret)
          SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM webhook_subscribers WHERE id <> $1) < $5
