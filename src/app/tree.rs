@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::notifier::target::{Gate, SystemNames};
 use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
+use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
@@ -61,14 +62,16 @@ impl Tree {
         let patience = &settings.supervision;
 
         let postgres_status = PostgresStatus::default();
+        let bell = NewsBell::default();
         let postgres = {
             let settings = database.settings().clone();
             let (clock, metrics) = (Arc::clone(clock), metrics.clone());
-            let (status, journal) = (postgres_status.clone(), journal.clone());
+            let (status, journal, bell) = (postgres_status.clone(), journal.clone(), bell.clone());
             supervisor.child(tier(patience, "postgres", move || {
-                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                let (clock, status) = (Arc::clone(&clock), status.clone());
+                let (journal, bell) = (journal.clone(), bell.clone());
                 #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
-                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal, bell)
                     .expect("a pool can be made")
             }))
         };
@@ -82,7 +85,11 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
-        let notifier = settings.notifier.clone();
+        let mut notifier = settings.notifier.clone();
+        if settings.database_url.is_none() {
+            // Nobody else stores anything, and its one connection is the lookups' own.
+            notifier.look_every = notifier.look_idle;
+        }
         let log = StoredEvents::new(postgres.clone(), Arc::clone(clock), notifier.patience);
         let news = Feed::new(Arc::new(log.clone()), notifier.clone(), Arc::clone(clock), metrics.clone());
         let gate = Gate::new(Arc::new(SystemNames), notifier.webhook_private);

@@ -1,4 +1,4 @@
-//! Counts what waits, gives up what waited too long, and removes what is old: in small pieces, so that nobody waits for it. Every node
+//! Counts what waits, gives up what waited too long, and removes what is old, deliveries and events: in small pieces, so that nobody waits for it. Every node
 //! does; what another one is at is passed over.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::schedule;
 use crate::ambient::SharedClock;
 use crate::config::notifier::NotifierSettings;
 use crate::postgres_tier::PostgresTier;
+use crate::postgres_tier::events::messages::PruneEvents;
 use crate::postgres_tier::messages::PostgresError;
 use crate::postgres_tier::webhooks::messages::{BuryDeliveries, CountDeliveries, PruneDeliveries};
 use crate::resilience::Deadline;
@@ -57,8 +58,8 @@ impl Housekeeper {
             sleep(self.settings.prune_every).await;
             match self.round().await {
                 Ok((0, 0)) => {}
-                Ok((buried, pruned)) => tracing::info!(buried, pruned, "webhook deliveries tidied up"),
-                Err(error) => tracing::debug!(error = error.as_str(), "webhook deliveries are tidied up later"),
+                Ok((buried, pruned)) => tracing::info!(buried, pruned, "old news tidied up"),
+                Err(error) => tracing::debug!(error = error.as_str(), "old news is tidied up later"),
             }
         }
     }
@@ -73,7 +74,12 @@ impl Housekeeper {
         let pruned = self.piecemeal(async || {
             self.postgres.ask(prune.clone(), self.soon()).await.map_err(away).and_then(|done| done)
         });
-        Ok((buried, pruned.await?))
+        let pruned = pruned.await?;
+        // What was queued of them goes with them, by the foreign key.
+        let forget = PruneEvents { keep: self.settings.keep, most: PIECE };
+        let forgotten =
+            self.piecemeal(async || self.postgres.ask(forget, self.soon()).await.map_err(away).and_then(|done| done));
+        Ok((buried, pruned.saturating_add(forgotten.await?)))
     }
 
     async fn piecemeal(&self, piece: impl AsyncFn() -> Result<usize, PostgresError>) -> Result<usize, PostgresError> {

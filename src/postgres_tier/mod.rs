@@ -15,6 +15,7 @@ mod pool;
 mod queries;
 mod schema;
 pub mod status;
+mod store;
 mod tier;
 pub mod updates;
 pub mod webhooks;
