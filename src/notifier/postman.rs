@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(20);
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// 2xx.
     Taken(u16),
     /// 410: it wants nothing any more.
@@ -45,7 +45,7 @@ pub enum Outcome {
 impl Outcome {
     /// The word for the metric, the table and logs.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Taken(_) => "delivered",
             Self::Gone(_) => "gone",
@@ -60,7 +60,7 @@ impl Outcome {
 
     /// The answer's status, if there was an answer.
     #[must_use]
-    pub fn status(self) -> Option<u16> {
+    pub(super) fn status(self) -> Option<u16> {
         match self {
             Self::Taken(status) | Self::Gone(status) | Self::Redirected(status) | Self::Refused(status) => Some(status),
             Self::TimedOut | Self::Unreachable | Self::Forbidden | Self::Unusable => None,
@@ -79,21 +79,21 @@ impl Outcome {
 
 /// A message on its way.
 #[derive(Debug)]
-pub struct Letter<'a> {
+pub(super) struct Letter<'a> {
     /// The `webhook-id`.
-    pub id: &'a str,
+    pub(super) id: &'a str,
     /// Where to.
-    pub url: &'a str,
+    pub(super) url: &'a str,
     /// What to sign with.
-    pub secret: &'a SecretString,
+    pub(super) secret: &'a SecretString,
     /// Seconds since 1970, of this attempt.
-    pub timestamp: i64,
+    pub(super) timestamp: i64,
     /// The body.
-    pub body: Bytes,
+    pub(super) body: Bytes,
 }
 
 /// Sends messages.
-pub struct Postman {
+pub(super) struct Postman {
     client: Option<reqwest::Client>,
     gate: Gate,
     within: Duration,
@@ -102,7 +102,7 @@ pub struct Postman {
 impl Postman {
     /// One that gives every attempt so long.
     #[must_use]
-    pub fn new(gate: Gate, within: Duration) -> Self {
+    pub(super) fn new(gate: Gate, within: Duration) -> Self {
         install_cryptography();
         let builder = || {
             reqwest::Client::builder()
@@ -129,7 +129,7 @@ impl Postman {
     }
 
     /// Tries once.
-    pub async fn send(&self, letter: Letter<'_>) -> Outcome {
+    pub(super) async fn send(&self, letter: Letter<'_>) -> Outcome {
         let Ok(url) = target::parse(letter.url) else { return Outcome::Unusable };
         // Such an address passes the client's resolver by.
         if self.gate.check_literal(&url).is_err() {
