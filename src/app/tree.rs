@@ -17,6 +17,8 @@ use crate::coordinator::tiers::Tiers;
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::notifier::target::{Gate, SystemNames};
+use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
 use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
@@ -38,10 +40,10 @@ pub(super) struct Tree {
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
     pub(super) postgres_status: PostgresStatus,
-    #[expect(dead_code, reason = "the notifier listens to it")]
-    pub(super) bell: NewsBell,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
+    pub(super) news: Feed,
+    pub(super) webhooks: StoredWebhooks,
 }
 
 impl Tree {
@@ -83,6 +85,33 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
+        let mut notifier = settings.notifier.clone();
+        if settings.database_url.is_none() {
+            // Nobody else stores anything, and its one connection is the lookups' own.
+            notifier.look_every = notifier.look_idle;
+        }
+        let log = StoredEvents::new(postgres.clone(), Arc::clone(clock), notifier.patience);
+        let news = Feed::new(Arc::new(log.clone()), notifier.clone(), Arc::clone(clock), metrics.clone());
+        let gate = Gate::new(Arc::new(SystemNames), notifier.webhook_private);
+        let parts = NotifierParts {
+            postgres: postgres.clone(),
+            log: Arc::new(log),
+            feed: news.clone(),
+            bell: bell.clone(),
+            gate: gate.clone(),
+            settings: notifier.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            metrics: metrics.clone(),
+        };
+        supervisor.child(tier(patience, "notifier", move || Notifier::new(parts.clone())));
+        let webhooks = StoredWebhooks {
+            postgres: postgres.clone(),
+            gate,
+            settings: notifier,
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+        };
         let (court, shelf) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
@@ -123,7 +152,7 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, bell, vendors, books })
+        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books, news, webhooks })
     }
 }
 

@@ -18,7 +18,7 @@ mod novelty;
 mod outage;
 mod rights;
 mod rounds;
-mod samples;
+pub(crate) mod samples;
 mod schema;
 mod store;
 mod tls;
