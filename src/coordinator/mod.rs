@@ -67,9 +67,10 @@ impl Coordinators {
         let Some(shard) = self.shards.get(index) else {
             return Err(LookupError::Recovering { retry_after: RECOVERY_RETRY });
         };
+        let deadline = lookup.deadline;
         // Dropped with this future, that is, when the reader hangs up.
         let (_presence, present) = watch::channel(());
-        shard.ask_again(Board { lookup, present }, lookup.deadline).await.unwrap_or_else(|error| {
+        shard.ask_again(Board { lookup, present }, deadline).await.unwrap_or_else(|error| {
             Err(match error {
                 AskError::Overloaded => LookupError::Overloaded { retry_after: RECOVERY_RETRY },
                 AskError::Unavailable | AskError::TimedOut | AskError::Crashed => {

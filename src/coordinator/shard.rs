@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
+use super::messages::Renewal;
 use super::near::NearCopies;
 use super::plan::{Event, Flight, InHand, Intent, Landing, Said, Want};
 use super::reader::Progress;
@@ -24,6 +25,7 @@ use crate::domain::render;
 use crate::domain::snapshot::{Provider, Snapshot};
 use crate::domain::version::{Version, later};
 use crate::fetcher::messages::{Answer, Failure, FetchError, Fetched};
+use crate::resilience::Allowance;
 use crate::telemetry::Metrics;
 
 /// Everything that a shard's handlers and flights share. One thread only.
@@ -44,18 +46,23 @@ pub(super) struct OpenFlight {
     pub(super) has_payer: Cell<bool>,
     /// On whose behalf the vendor is asked.
     pub(super) caller: Cell<Caller>,
+    /// What bounds the requests that it may send. Lifted when somebody joins who is not bound.
+    pub(super) allowance: Option<Allowance>,
     cost_centavos: Cell<u64>,
+    renewal: Cell<Option<Renewal>>,
 }
 
 impl OpenFlight {
-    pub(super) fn new(cnj: Cnj, want: Want, caller: Caller) -> Self {
+    pub(super) fn new(cnj: Cnj, want: Want, caller: Caller, allowance: Option<Allowance>) -> Self {
         Self {
             flight: RefCell::new(Flight::new(cnj, want)),
             progress: watch::Sender::new(Progress::Searching),
             readers: Cell::new(0),
             has_payer: Cell::new(false),
             caller: Cell::new(caller),
+            allowance,
             cost_centavos: Cell::new(0),
+            renewal: Cell::new(None),
         }
     }
 
@@ -141,13 +148,16 @@ impl Shard {
                 let (hand, trail) = open.in_hand();
                 open.progress.send_replace(Progress::Asking { hand, since: began, trail });
                 let (held, insist) = open.flight.borrow().for_the_vendor();
-                let answer = self.desk.ask_vendor(cnj, open.caller.get(), held.clone(), insist).await;
+                let (wish, allowance) = ((held.clone(), insist), open.allowance.clone());
+                let answer = self.desk.ask_vendor(cnj, open.caller.get(), wish, allowance).await;
                 Some(self.weigh(open, held, answer, took()).await)
             }
             Intent::StoreEverywhere(entry) => {
                 let header = entry.header();
                 let fresh_until = header.fresh_until.min(later(header.version.fetched_at, self.settings.db_ttl));
-                self.desk.store(cnj, &entry, fresh_until).await;
+                let kept = self.desk.keep(cnj, &entry, fresh_until).await;
+                // A copy that was confirmed brings nothing new, whatever became of it.
+                open.renewal.set(Some(open.renewal.get().unwrap_or(kept)));
                 self.fill(cnj, entry, true).await;
                 Some(Event::Written)
             }
@@ -194,6 +204,7 @@ impl Shard {
             (Answer::Found(snapshot), _) => self.bought(*snapshot, known, stand_in).await,
             // It may have been said of another copy: of one that a flight before this one, which died, had in hand.
             (Answer::Current { verified_at }, Some(held)) if held.header().version.verified_at >= Some(verified_at) => {
+                open.renewal.set(Some(Renewal::Confirmed));
                 self.confirmed(&held, verified_at, known).await
             }
             (Answer::Current { .. }, _) => Err("the vendor confirmed a copy that it was not told of".to_owned()),
@@ -264,8 +275,8 @@ impl Shard {
             // Should PostgreSQL go next, this copy is still at hand.
             self.near.put(cnj, Arc::clone(&held.entry), self.clock.monotonic());
         }
-        let cost_centavos = open.cost_centavos.get();
-        open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos });
+        let (cost_centavos, renewal) = (open.cost_centavos.get(), open.renewal.get());
+        open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos, renewal });
     }
 }
 
