@@ -1,0 +1,4 @@
+//! Keeps copies fresh within a day's limit.
+
+pub mod choice;
+pub mod worth;
