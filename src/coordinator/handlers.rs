@@ -81,6 +81,7 @@ impl Coordinator {
             None => {
                 let open = Rc::new(OpenFlight::new(cnj, want.of_flight(), caller, allowance));
                 shard.flights.borrow_mut().insert(cnj, Rc::clone(&open));
+                shard.disturb(&cnj);
                 let (shard, flying) = (Rc::clone(&shard), Rc::clone(&open));
                 let near = shard.near.held(&cnj);
                 detach_to_finish("flight", async move { shard.fly(cnj, flying, near).await });

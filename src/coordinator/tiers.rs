@@ -104,7 +104,7 @@ impl Desk {
             }
             Some(_) => stored.fresh_until.min(version.fetched_at),
             // A shorter setting takes effect for what is stored already.
-            None => stored.fresh_until.min(later(version.fetched_at, self.settings.db_ttl)),
+            None => stored.fresh_until.min(later(version.fetched_at, self.settings.longest_stored())),
         };
         match stored.envelope {
             Some(bytes) => {
@@ -218,7 +218,7 @@ impl Desk {
         match header.kind {
             Kind::Absence => envelope,
             Kind::Process => {
-                let limit = later(header.version.fetched_at, self.settings.fresh_for());
+                let limit = later(header.version.fetched_at, self.settings.longest_fresh());
                 renewed(envelope, header.fresh_until.min(limit))
             }
         }
