@@ -18,7 +18,7 @@ pub fn fresh_until(
     stand_in: bool,
 ) -> DateTime<Utc> {
     let own = match settings.bounds() {
-        Some(bounds) => lifetime(Rhythm::of(snapshot, fetched_at), &bounds).clamp(bounds.shortest, bounds.longest),
+        Some(bounds) => lifetime(Rhythm::of(snapshot, fetched_at), &bounds),
         None => settings.fresh_for(),
     };
     let most = if stand_in { own.min(settings.stand_in_ttl) } else { own };

@@ -12,7 +12,7 @@ use crate::domain::served::{Freshness, StaleReason};
 use crate::fetcher::messages::Failure;
 
 /// The least a reader is told to wait before asking again.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub const LEAST_RETRY: Duration = Duration::from_secs(2);
 
 /// When the service recovers, it has usually done so by then.
 pub(super) const RECOVERY_RETRY: Duration = Duration::from_secs(1);
@@ -116,7 +116,7 @@ pub fn decide(
                 }
                 None => refuse(LookupError::Upstream {
                     failure: Failure::TimedOut,
-                    retry_after: RETRY_AFTER,
+                    retry_after: LEAST_RETRY,
                     cost_centavos: 0,
                 }),
             }
@@ -137,7 +137,7 @@ pub fn decide(
                     (Landing::Failed(error), None) if demand.reach != Reach::Held => refuse(LookupError::Upstream {
                         failure: error.failure,
                         cost_centavos: if *payer { *cost_centavos } else { 0 },
-                        retry_after: error.retry_after.unwrap_or(RETRY_AFTER).max(RETRY_AFTER),
+                        retry_after: error.retry_after.unwrap_or(LEAST_RETRY).max(LEAST_RETRY),
                     }),
                     _ => refuse(LookupError::NotHeld),
                 }
