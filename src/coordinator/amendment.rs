@@ -145,10 +145,12 @@ fn verified(
     settings: &CoordinatorSettings,
 ) -> Result<Change, CodecError> {
     let header = held.header();
-    if header.version.verified_at >= Some(at) {
+    // Cut to what is kept, or no copy would ever be as new as what is told.
+    let told = Version::new(Some(at), at);
+    if header.version.verified_at >= told.verified_at {
         return Ok(Change::Already);
     }
-    let version = Version::new(Some(at), at).after(Some(newest));
+    let version = told.after(Some(newest));
     let renewed = freshness::fresh_until(settings, &*held.snapshot()?, version.fetched_at, false);
     let fresh_until = header.fresh_until.max(renewed);
     Ok(Change::Changed(Box::new(Entry::open(held.envelope().stamped(version, fresh_until))?)))

@@ -67,7 +67,8 @@ fn total_and_last_update_follow() {
 #[test]
 fn a_verification_makes_the_copy_fresh_as_of_then_and_only_once() {
     let held = entry(process(3, 100), 500);
-    let told = Amendment::Verified(instant(2_000));
+    // Finer than what is kept.
+    let told = Amendment::Verified(instant(2_000) + chrono::TimeDelta::nanoseconds(7));
     let once = changed(&held, &told, 2_010);
     let (version, day) = (once.header().version, 24 * 3600);
     assert_eq!(version, Version::new(Some(instant(2_000)), instant(2_000)));
