@@ -200,7 +200,7 @@ impl App {
     pub async fn learn(&self, numbers: &[String]) {
         let deadline = Deadline::after(self.clock.monotonic(), self.lookup_limit);
         let lookups = numbers.iter().filter_map(|number| Cnj::parse(number).ok()).map(|cnj| async move {
-            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline };
+            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline, allowance: None };
             if let Err(error) = self.coordinators.lookup(lookup).await {
                 tracing::warn!(%cnj, %error, "not learned");
             }

@@ -16,6 +16,7 @@ pub mod postgres_tier;
 pub mod redis_tier;
 pub mod resilience;
 pub mod sandbox;
+pub mod scheduler;
 pub mod supervision;
 pub mod telemetry;
 pub mod updates;

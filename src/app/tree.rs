@@ -10,10 +10,11 @@ use super::vendors::{Ground, Vendors};
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
-use crate::coordinator::Coordinators;
 use crate::coordinator::actor::Coordinator;
+use crate::coordinator::early::{Early, WishList};
 use crate::coordinator::near::NearCopies;
 use crate::coordinator::tiers::Tiers;
+use crate::coordinator::{Coordinators, Shared};
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -114,20 +115,19 @@ impl Tree {
         };
         let (court, shelf) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
-        let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
+        let wishes = Arc::new(WishList::default());
+        let shared = Shared {
+            near: Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl)),
+            early: Arc::new(Early::new(Arc::clone(random), wishes)),
+        };
+        let in_common = shared.clone();
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
             let settings = settings.coordinator.clone();
             let permits = settings.permits;
             let grace = settings.store_patience + JOURNAL_GRACE;
-            let (clock, metrics, near, tiers) = (Arc::clone(clock), metrics.clone(), Arc::clone(&near), tiers.clone());
+            let (clock, metrics, shared, tiers) = (Arc::clone(clock), metrics.clone(), shared.clone(), tiers.clone());
             let factory = move || {
-                Coordinator::new(
-                    settings.clone(),
-                    Arc::clone(&clock),
-                    metrics.clone(),
-                    Arc::clone(&near),
-                    tiers.clone(),
-                )
+                Coordinator::new(settings.clone(), Arc::clone(&clock), metrics.clone(), shared.clone(), tiers.clone())
             };
             supervisor.child(ChildSpec {
                 permits,
@@ -138,7 +138,7 @@ impl Tree {
                 ..tier(patience, format!("coordinator-{index}"), factory)
             })
         });
-        let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
+        let coordinators = Coordinators::new(in_common, shards.collect(), Arc::clone(clock));
         let updates = {
             let settings = settings.updates;
             let around = Surroundings {

@@ -109,11 +109,13 @@ fn read_database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
 
 fn read_coordinator(reader: &mut Reader<'_>) -> CoordinatorSettings {
     let default = CoordinatorSettings::default();
+    let db_ttl = reader.duration("JUSCACHE_DB_TTL", default.db_ttl);
     CoordinatorSettings {
         near_ttl: reader.duration("JUSCACHE_NEAR_TTL", default.near_ttl),
         near_bytes: reader.bytes("JUSCACHE_NEAR_BYTES", default.near_bytes),
         redis_ttl: reader.duration("JUSCACHE_REDIS_TTL", default.redis_ttl),
-        db_ttl: reader.duration("JUSCACHE_DB_TTL", default.db_ttl),
+        db_ttl,
+        adaptive: coordinator::read_adaptive(reader, db_ttl),
         absent_ttl: reader.duration("JUSCACHE_ABSENT_TTL", default.absent_ttl),
         patience: Patience {
             soft: reader.duration("JUSCACHE_SOFT_TIMEOUT", default.patience.soft),

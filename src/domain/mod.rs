@@ -4,8 +4,10 @@
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
 //! - `caller`: on whose behalf. `update`: a request to look at the court. `diff`, `event`: what is news, and a piece of it.
+//! - `calendar`, `rhythm`, `lifetime`: how often it moves, and how long a copy of it counts as fresh.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
+pub mod calendar;
 pub mod caller;
 pub mod classify;
 pub mod cnj;
@@ -18,10 +20,12 @@ pub mod diff;
 pub mod entry;
 pub mod event;
 pub mod fold;
+pub mod lifetime;
 pub mod movement;
 pub mod outcome;
 pub mod phase;
 pub mod render;
+pub mod rhythm;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod served;

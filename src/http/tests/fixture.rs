@@ -63,6 +63,7 @@ pub(crate) fn served() -> Served {
         trail,
         collapsed: false,
         cost_centavos: 0,
+        renewal: None,
     }
 }
 
