@@ -6,6 +6,7 @@ use actix::Message;
 use super::messages::FetchError;
 use crate::domain::caller::{Caller, Lane};
 use crate::domain::cnj::Cnj;
+pub use crate::domain::watch::Frequency;
 use crate::resilience::deadline::Deadline;
 
 /// Creates a monitor, once: after an unclear end only [`FindMonitor`] tells whether there is one. If the vendor says that there is one
@@ -53,41 +54,6 @@ pub struct RemoveMonitor {
     pub id: i64,
     /// When the answer stops being of use.
     pub deadline: Deadline,
-}
-
-/// How often the vendor looks at the court. `DIARIA` means Monday to Friday (third parties).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Frequency {
-    /// `DIARIA`.
-    Daily,
-    /// `SEMANAL`.
-    Weekly,
-}
-
-impl Frequency {
-    /// The word for settings, JSON, logs and the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-        }
-    }
-
-    /// The frequency that a stored word names.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Daily, Self::Weekly].into_iter().find(|frequency| frequency.as_str() == word)
-    }
-
-    /// The vendor's word.
-    #[must_use]
-    pub const fn vendors_word(self) -> &'static str {
-        match self {
-            Self::Daily => "DIARIA",
-            Self::Weekly => "SEMANAL",
-        }
-    }
 }
 
 /// Whether the vendor has found the process that it is to watch.

@@ -10,7 +10,8 @@ use crate::fetcher::account::Errand;
 use crate::fetcher::callback_messages::{CallbackPage, ReadCallbacks};
 use crate::fetcher::messages::{Failure, FetchError};
 use crate::fetcher::monitor_messages::{
-    CreateMonitor, FindMonitor, MonitorCreated, ReadMonitor, RemoveMonitor, VendorMonitor, VendorMonitorState,
+    CreateMonitor, FindMonitor, Frequency, MonitorCreated, ReadMonitor, RemoveMonitor, VendorMonitor,
+    VendorMonitorState,
 };
 use crate::fetcher::setback::Setback;
 use crate::fetcher::tally::Tally;
@@ -32,7 +33,7 @@ impl Escavador {
         let mut tally = Tally::default();
         let errand = Errand { cnj: Some(ask.cnj), lane: ask.lane, caller: ask.caller, deadline: ask.deadline };
         let question = Question { endpoint: Endpoint::Monitors, path: MONITORS, decode: monitor::monitor };
-        let order = json!({"numero": ask.cnj.masked(), "frequencia": ask.frequency.vendors_word()});
+        let order = json!({"numero": ask.cnj.masked(), "frequencia": word_for(ask.frequency)});
         let created = match self.client.post(&question, &order, &errand, &mut tally).await {
             Ok(Reply::Found { content, .. }) => Ok((Some(content), false)),
             Ok(Reply::Busy(_)) => self.listed(ask.cnj, &errand, &mut tally).await.map(|monitor| (monitor, true)),
@@ -126,4 +127,12 @@ impl Escavador {
 /// What the service does by itself.
 fn unwaited(deadline: Deadline) -> Errand {
     Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline }
+}
+
+/// The vendor's word for a frequency.
+fn word_for(frequency: Frequency) -> &'static str {
+    match frequency {
+        Frequency::Daily => "DIARIA",
+        Frequency::Weekly => "SEMANAL",
+    }
 }
