@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::books::PostgresBooks;
 use super::database::Database;
 use super::vendors::{Ground, Vendors};
+use super::watching::Watching;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
@@ -24,6 +25,7 @@ use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
+use crate::watch::Watches;
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
@@ -36,6 +38,7 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
+    pub(super) watches: Watches,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -79,6 +82,7 @@ impl Tree {
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
         let (court, shelf) = (fetcher.clone(), postgres.clone());
+        let (monitors, watched) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -118,7 +122,15 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        let watches = {
+            let watching =
+                Watching { fetcher: monitors, postgres: watched, coordinators: &coordinators, settings, clock };
+            let (parts, face) = watching.parts(&vendors.escavador);
+            let factory = move || parts.watcher();
+            let permits = settings.watch.permits;
+            face.over(supervisor.child(ChildSpec { permits, ..tier(patience, "watcher", factory) }))
+        };
+        Ok(Self { supervisor, coordinators, updates, watches, postgres_status, vendors, books })
     }
 }
 

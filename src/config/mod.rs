@@ -2,7 +2,7 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`: one concern each, with
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `watch`: one concern each, with
 //!   the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
@@ -19,6 +19,7 @@ pub mod server;
 pub mod source;
 pub mod supervision;
 pub mod updates;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
 use self::updates::UpdateSettings;
+use self::watch::WatchSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
 /// The whole configuration.
@@ -61,6 +63,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
+    /// Watched processes.
+    pub watch: WatchSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -80,6 +84,7 @@ impl Settings {
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
+            watch: WatchSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),
