@@ -5,6 +5,7 @@ mod database;
 mod readiness;
 mod tree;
 mod vendors;
+mod watching;
 
 use std::io;
 use std::net::SocketAddr;
@@ -138,12 +139,13 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, watches, .. } = tree;
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
+            watches: Arc::new(watches),
             door: Arc::new(door),
             news,
             webhooks: Arc::new(webhooks),

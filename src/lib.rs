@@ -20,3 +20,4 @@ pub mod scheduler;
 pub mod supervision;
 pub mod telemetry;
 pub mod updates;
+pub mod watch;

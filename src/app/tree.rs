@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::books::PostgresBooks;
 use super::database::Database;
 use super::vendors::{Ground, Vendors};
+use super::watching::Watching;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
@@ -28,6 +29,7 @@ use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
+use crate::watch::Watches;
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
@@ -40,6 +42,7 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
+    pub(super) watches: Watches,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -114,6 +117,7 @@ impl Tree {
             random: Arc::clone(random),
         };
         let (court, shelf) = (fetcher.clone(), postgres.clone());
+        let (monitors, watched) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
@@ -152,7 +156,15 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books, news, webhooks })
+        let watches = {
+            let watching =
+                Watching { fetcher: monitors, postgres: watched, coordinators: &coordinators, settings, clock };
+            let (parts, face) = watching.parts(&vendors.escavador);
+            let factory = move || parts.watcher();
+            let permits = settings.watch.permits;
+            face.over(supervisor.child(ChildSpec { permits, ..tier(patience, "watcher", factory) }))
+        };
+        Ok(Self { supervisor, coordinators, updates, watches, postgres_status, vendors, books, news, webhooks })
     }
 }
 

@@ -2,8 +2,8 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`: one concern each, with
-//!   the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`: one
+//!   concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
@@ -20,6 +20,7 @@ pub mod server;
 pub mod source;
 pub mod supervision;
 pub mod updates;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,7 @@ use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
 use self::updates::UpdateSettings;
+use self::watch::WatchSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
 /// The whole configuration.
@@ -65,6 +67,8 @@ pub struct Settings {
     pub updates: UpdateSettings,
     /// Telling others what is new.
     pub notifier: NotifierSettings,
+    /// Watched processes.
+    pub watch: WatchSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -85,6 +89,7 @@ impl Settings {
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
             notifier: NotifierSettings::read(&mut reader),
+            watch: WatchSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

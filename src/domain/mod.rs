@@ -33,3 +33,4 @@ pub mod snapshot;
 pub mod update;
 pub mod version;
 pub mod view;
+pub mod watch;

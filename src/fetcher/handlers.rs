@@ -9,7 +9,9 @@ use actix::{Handler, ResponseFuture};
 use futures_util::FutureExt;
 
 use super::actor::{Fetcher, Running};
+use super::callback_messages::{CallbackPage, ReadCallbacks};
 use super::messages::{Failure, Fetch, FetchError, Fetched};
+use super::monitor_messages::{CreateMonitor, FindMonitor, MonitorCreated, ReadMonitor, RemoveMonitor, VendorMonitor};
 use super::provider::Provider;
 use super::update_messages::{ReadUpdateStatus, RequestUpdate, UpdateRequested, UpdateStatus};
 use crate::domain::cnj::Cnj;
@@ -56,6 +58,51 @@ impl Handler<RequestUpdate> for Fetcher {
     fn handle(&mut self, ask: RequestUpdate, _context: &mut Self::Context) -> Self::Result {
         let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
         Box::pin(async move { escavador?.request_update(&ask).await })
+    }
+}
+
+impl Handler<CreateMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<MonitorCreated, FetchError>>;
+
+    fn handle(&mut self, ask: CreateMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.create_monitor(&ask).await })
+    }
+}
+
+impl Handler<FindMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<Option<VendorMonitor>, FetchError>>;
+
+    fn handle(&mut self, ask: FindMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.find_monitor(&ask).await })
+    }
+}
+
+impl Handler<ReadMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<Option<VendorMonitor>, FetchError>>;
+
+    fn handle(&mut self, ask: ReadMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.read_monitor(&ask).await })
+    }
+}
+
+impl Handler<RemoveMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<bool, FetchError>>;
+
+    fn handle(&mut self, ask: RemoveMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.remove_monitor(&ask).await })
+    }
+}
+
+impl Handler<ReadCallbacks> for Fetcher {
+    type Result = ResponseFuture<Result<CallbackPage, FetchError>>;
+
+    fn handle(&mut self, ask: ReadCallbacks, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.callbacks(&ask).await })
     }
 }
 

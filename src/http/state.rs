@@ -14,9 +14,11 @@ use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
 use crate::notifier::{Feed, WebhookDesk};
+use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
+use crate::watch::{Line, WatchAway};
 
 /// Whoever answers lookups.
 pub trait Lookups: Send + Sync {
@@ -34,6 +36,21 @@ pub trait CourtDesk: Send + Sync {
 
     /// How the last request of a process stands. Costs nothing.
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
+}
+
+/// Whoever knows what is watched.
+pub trait WatchDesk: Send + Sync {
+    /// Watches a process. True: it was not watched before.
+    fn put(&self, cnj: Cnj, note: Note) -> BoxFuture<'_, Result<(Line, bool), WatchAway>>;
+
+    /// One watched process, if it is.
+    fn read(&self, cnj: Cnj) -> BoxFuture<'_, Result<Option<Line>, WatchAway>>;
+
+    /// Ends the watching. False: it was not watched.
+    fn remove(&self, cnj: Cnj) -> BoxFuture<'_, Result<bool, WatchAway>>;
+
+    /// Watched processes by their numbers, at most so many behind `after`.
+    fn list(&self, after: Option<Cnj>, most: u32) -> BoxFuture<'_, Result<Vec<Line>, WatchAway>>;
 }
 
 /// Whoever knows how the service is.
@@ -142,6 +159,8 @@ pub struct Services {
     pub books: Arc<dyn Books>,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Knows what is watched.
+    pub watches: Arc<dyn WatchDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// What is new, for streams.
@@ -175,6 +194,8 @@ pub struct HttpState {
     pub news: Feed,
     /// Keeps the subscribers of webhooks.
     pub webhooks: Arc<dyn WebhookDesk>,
+    /// Knows what is watched.
+    pub watches: Arc<dyn WatchDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -192,13 +213,14 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door, news, webhooks } = services;
+        let Services { lookups, readiness, books, court, watches, door, news, webhooks } = services;
         let closing = watch::Sender::new(false);
         Self {
             lookups,
             readiness,
             books,
             court,
+            watches,
             door,
             news,
             webhooks,

@@ -18,6 +18,7 @@ pub mod status;
 mod store;
 mod tier;
 pub mod updates;
+pub mod watch;
 pub mod webhooks;
 
 pub use actor::PostgresTier;

@@ -6,11 +6,14 @@
 
 mod client;
 mod convert;
+mod monitors;
 mod outcome;
 mod pages;
 mod walk;
 mod wire;
 
+#[cfg(test)]
+mod monitor_tests;
 #[cfg(test)]
 mod vendor_tests;
 

@@ -29,11 +29,14 @@ use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
     Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
+    WatchDesk,
 };
 use crate::ledger::report::{Days, LedgerReport};
+use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
+use crate::watch::{Line, WatchAway};
 
 /// The process that the fake holds, and its two reads.
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
@@ -121,6 +124,27 @@ impl CourtDesk for NoCourt {
     }
 }
 
+/// A list of the watched that nobody can read.
+struct Unwatched;
+
+impl WatchDesk for Unwatched {
+    fn put(&self, _: Cnj, _: Note) -> BoxFuture<'_, Result<(Line, bool), WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn read(&self, _: Cnj) -> BoxFuture<'_, Result<Option<Line>, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn remove(&self, _: Cnj) -> BoxFuture<'_, Result<bool, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn list(&self, _: Option<Cnj>, _: u32) -> BoxFuture<'_, Result<Vec<Line>, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+}
+
 struct Standing(bool);
 
 impl Readiness for Standing {
@@ -174,6 +198,7 @@ impl House {
                 readiness: Arc::new(Standing(ready)),
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
+                watches: Arc::new(Unwatched),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
                 news: super::events::no_news(),
                 webhooks: Arc::new(super::webhooks::NoWebhooks),

@@ -7,6 +7,7 @@ use super::{read, unknown_page};
 use crate::http::admin::door;
 
 pub mod ledger;
+pub mod watch;
 pub mod webhooks;
 
 /// Adds the admin pages. The door stands before the list of them.
@@ -16,6 +17,8 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             .wrap(from_fn(door))
             .service(read("/ledger", web::to(ledger::page)))
             .configure(webhooks::mount)
+            .service(read("/watch", web::to(watch::list)))
+            .service(watch::one("/watch/{cnj:.*}"))
             .default_service(web::to(unknown_page)),
     );
 }
