@@ -3,9 +3,10 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news.
+//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news. `callback`: what the vendor posts.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
+pub mod callback;
 pub mod caller;
 pub mod classify;
 pub mod cnj;

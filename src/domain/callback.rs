@@ -1,0 +1,88 @@
+//! What the vendor calls back about, and what became of a callback: the words that table, JSON and metrics share.
+
+use serde::Serialize;
+
+/// The vendor's events that mean something here; every other name is [`EventName::Other`]. A closed list, because names come from
+/// outside and metrics must not grow with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventName {
+    /// `nova_movimentacao`: a monitored process has a new movement.
+    NewMovement,
+    /// `processo_verificado`: the vendor looked at the court and found nothing new.
+    Verified,
+    /// `atualizacao_processo_concluida`: a requested update ended.
+    UpdateConcluded,
+    /// `processo_encontrado`: a new monitor found its process.
+    MonitorFound,
+    /// `processo_nao_encontrado`: a new monitor did not find its process.
+    MonitorNotFound,
+    /// Any other name.
+    Other,
+}
+
+impl EventName {
+    /// The event that the vendor names so.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let known = [
+            Self::NewMovement,
+            Self::Verified,
+            Self::UpdateConcluded,
+            Self::MonitorFound,
+            Self::MonitorNotFound,
+        ];
+        known.into_iter().find(|event| event.as_str() == name).unwrap_or(Self::Other)
+    }
+
+    /// The vendor's name for it; `other` for all that mean nothing here.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewMovement => "nova_movimentacao",
+            Self::Verified => "processo_verificado",
+            Self::UpdateConcluded => "atualizacao_processo_concluida",
+            Self::MonitorFound => "processo_encontrado",
+            Self::MonitorNotFound => "processo_nao_encontrado",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How far a callback is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackState {
+    /// Stored, waits to be worked off.
+    Received,
+    /// It had its effect.
+    Done,
+    /// Nothing of ours.
+    Ignored,
+    /// Refused, kept for inspection.
+    Malformed,
+    /// Given up after many attempts.
+    Failed,
+}
+
+impl CallbackState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Received, Self::Done, Self::Ignored, Self::Malformed, Self::Failed];
+
+    /// The word for JSON, logs, metrics and the table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Done => "done",
+            Self::Ignored => "ignored",
+            Self::Malformed => "malformed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state that a word names.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
