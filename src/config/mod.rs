@@ -2,12 +2,13 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`: one concern each, with
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `callbacks`: one concern each, with
 //!   the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
 pub mod budget;
+pub mod callbacks;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::callbacks::CallbackSettings;
 use self::coordinator::{CoordinatorSettings, Patience};
 use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
+    /// What the vendor calls back.
+    pub callbacks: CallbackSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -80,6 +84,7 @@ impl Settings {
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
+            callbacks: CallbackSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

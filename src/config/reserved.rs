@@ -13,8 +13,7 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_SYNC_DAILY_LIMIT", 200, (0, 1_000_000));
     reader.duration("JUSCACHE_SYNC_WINDOW", Duration::from_secs(7200));
     reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
-    const NAMES: [&str; 7] = [
-        "ESCAVADOR_CALLBACK_TOKEN",
+    const NAMES: [&str; 6] = [
         "JUSCACHE_RETENTION",
         "JUSCACHE_SYNC_BATCH",
         "JUSCACHE_SYNC_DAILY_LIMIT",

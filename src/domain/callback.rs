@@ -24,13 +24,8 @@ impl EventName {
     /// The event that the vendor names so.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        let known = [
-            Self::NewMovement,
-            Self::Verified,
-            Self::UpdateConcluded,
-            Self::MonitorFound,
-            Self::MonitorNotFound,
-        ];
+        let known =
+            [Self::NewMovement, Self::Verified, Self::UpdateConcluded, Self::MonitorFound, Self::MonitorNotFound];
         known.into_iter().find(|event| event.as_str() == name).unwrap_or(Self::Other)
     }
 

@@ -87,6 +87,15 @@ pub struct HoldLabels {
     pub reason: &'static str,
 }
 
+/// Labels of one callback of a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallbackLabels {
+    /// The vendor's name of a known event, `other`, or `none` where none can be read or was looked at.
+    pub event: &'static str,
+    /// What became of it.
+    pub outcome: &'static str,
+}
+
 /// What one tier avoided, looked up once and for all.
 #[derive(Debug, Clone)]
 pub struct AvoidedCounters {
@@ -144,6 +153,10 @@ pub struct Metrics {
     pub corrupt_copies: Family<CorruptLabels, Counter>,
     /// `juscache_journal_pending`: paid answers that wait for PostgreSQL.
     pub journal_pending: Gauge,
+    /// `juscache_callbacks_total{event,outcome}`: what arrived at our door; counted through [`Metrics::count_callback`].
+    pub callbacks: Family<CallbackLabels, Counter>,
+    /// `juscache_callback_effects_total{event,outcome}`: what came of each attempt to work one off.
+    pub callback_effects: Family<CallbackLabels, Counter>,
     registry: Arc<Registry>,
 }
 
@@ -177,6 +190,8 @@ impl Metrics {
             tier_up: Family::default(),
             corrupt_copies: Family::default(),
             journal_pending: Gauge::default(),
+            callbacks: Family::default(),
+            callback_effects: Family::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -209,6 +224,8 @@ impl Metrics {
             metrics.corrupt_copies.clone(),
         );
         registry.register("journal_pending", "Paid answers that wait for PostgreSQL", metrics.journal_pending.clone());
+        registry.register("callbacks", "Callbacks of the vendor that arrived", metrics.callbacks.clone());
+        registry.register("callback_effects", "What came of callbacks", metrics.callback_effects.clone());
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -227,6 +244,16 @@ impl Metrics {
     pub fn count_lookup(&self, source: &'static str, outcome: &'static str, took: Duration) {
         self.lookups.get_or_create(&LookupLabels { source, outcome }).inc();
         self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
+    }
+
+    /// Notes one callback that arrived.
+    pub fn count_callback(&self, event: &'static str, outcome: &'static str) {
+        self.callbacks.get_or_create(&CallbackLabels { event, outcome }).inc();
+    }
+
+    /// Notes what came of working on one.
+    pub fn count_callback_effect(&self, event: &'static str, outcome: &'static str) {
+        self.callback_effects.get_or_create(&CallbackLabels { event, outcome }).inc();
     }
 
     /// The counters of what somebody spared us, ready to be incremented.

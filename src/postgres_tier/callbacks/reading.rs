@@ -39,11 +39,8 @@ pub(super) async fn begin(connection: &mut AsyncPgConnection, begin: &BeginReadi
     .get_result(connection)
     .await
     .optional()?;
-    let reading = |row: ReadingRow| Reading {
-        epoch: row.epoch,
-        since: row.since,
-        page: u32::try_from(row.page).unwrap_or(1),
-    };
+    let reading =
+        |row: ReadingRow| Reading { epoch: row.epoch, since: row.since, page: u32::try_from(row.page).unwrap_or(1) };
     Ok(row.map(reading))
 }
 
