@@ -8,6 +8,9 @@ use super::books::PostgresBooks;
 use super::database::Database;
 use super::vendors::{Ground, Vendors};
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::copies::Chain as AmendedCopies;
+use crate::callbacks::neighbours::WatchList;
+use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
 use crate::coordinator::Coordinators;
@@ -22,6 +25,7 @@ use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
+use crate::updates::court::Vendor;
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
 
@@ -36,6 +40,7 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
+    pub(super) callbacks: Intake,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -78,7 +83,8 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
-        let (court, shelf) = (fetcher.clone(), postgres.clone());
+        let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
+        let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -118,7 +124,24 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        let callbacks = {
+            let (settings, postgres) = (settings.callbacks.clone(), callback_shelf);
+            let intake = Intake::new(postgres.clone(), Arc::clone(clock), metrics.clone(), settings.intake_patience);
+            let around = callbacks::Surroundings {
+                copies: Arc::new(AmendedCopies::new(coordinators.clone())),
+                watches: Arc::new(WatchList::new(postgres.clone(), Arc::clone(clock), settings.book_patience)),
+                requests: Arc::new(updates.clone()),
+                list: None,
+                intake: intake.clone(),
+                postgres,
+                metrics: metrics.clone(),
+                clock: Arc::clone(clock),
+            };
+            let factory = move || Callbacks::new(settings.clone(), around.clone());
+            let _nobody_asks_it = supervisor.child(tier(patience, "callbacks", factory));
+            intake
+        };
+        Ok(Self { supervisor, coordinators, updates, callbacks, postgres_status, vendors, books })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the vendor calls back about, and what became of a callback: the words that table, JSON and metrics share.
 
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 /// The vendor's events that mean something here; every other name is [`EventName::Other`]. A closed list, because names come from
@@ -80,4 +82,50 @@ impl CallbackState {
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
+}
+
+/// What is stored of callbacks, as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackReport {
+    /// How many wait to be worked off.
+    pub waiting: u64,
+    /// How many were given up.
+    pub failed: u64,
+    /// How many are kept for inspection.
+    pub malformed: u64,
+    /// Until when the vendor's list was read to its end.
+    pub list_complete_until: Option<DateTime<Utc>>,
+    /// When it is read next.
+    pub list_next_at: Option<DateTime<Utc>>,
+    /// The latest.
+    pub callbacks: Vec<CallbackLine>,
+}
+
+/// One callback as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackLine {
+    /// The row.
+    pub id: i64,
+    /// When it came first.
+    pub received_at: DateTime<Utc>,
+    /// When it came last.
+    pub last_received_at: DateTime<Utc>,
+    /// How often it came.
+    pub deliveries: u32,
+    /// The vendor's name for the event.
+    pub event: String,
+    /// The process, as the vendor wrote it.
+    pub cnj: Option<String>,
+    /// How far it is.
+    pub state: String,
+    /// What came of it, or of the last attempt.
+    pub outcome: Option<String>,
+    /// How often it was taken.
+    pub attempts: u32,
+    /// When it is taken again.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// How many bytes it had.
+    pub body_bytes: u64,
+    /// The beginning of a malformed one; none of any other.
+    pub body: Option<Bytes>,
 }

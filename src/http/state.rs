@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 
 use super::admin::AdminDoor;
+use super::callbacks::CallbackDoor;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
 use crate::resilience::Deadline;
@@ -34,6 +38,21 @@ pub trait CourtDesk: Send + Sync {
     /// How the last request of a process stands. Costs nothing.
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
 }
+
+/// Whoever takes the vendor's callbacks in.
+pub trait CallbackDesk: Send + Sync {
+    /// Stores a callback as it came. What it asks of us is done afterwards.
+    fn take(&self, body: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>>;
+
+    /// The latest callbacks, newest first, at most so many.
+    fn report(&self, state: Option<CallbackState>, most: usize)
+    -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>>;
+}
+
+/// Callbacks can be neither stored nor read now: the database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("callbacks cannot be stored or read now")]
+pub struct CallbacksAway;
 
 /// Whoever knows how the service is.
 pub trait Readiness: Send + Sync {
@@ -141,6 +160,10 @@ pub struct Services {
     pub books: Arc<dyn Books>,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
 }
@@ -154,6 +177,10 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// Keeps the books.
     pub books: Arc<dyn Books>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// Where everything is counted.
@@ -183,9 +210,23 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door } = services;
+        let Services { lookups, readiness, books, court, callbacks, callback_door, door } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, renders, closing }
+        Self {
+            lookups,
+            readiness,
+            books,
+            court,
+            callbacks,
+            callback_door,
+            door,
+            metrics,
+            clock,
+            random,
+            settings,
+            renders,
+            closing,
+        }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

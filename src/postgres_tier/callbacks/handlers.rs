@@ -5,11 +5,12 @@ use std::rc::Rc;
 use actix::{Handler, ResponseFuture};
 
 use super::messages::{
-    CallbackReport, ClaimCallbacks, ClaimedCallback, IsWatched, KeepCallback, Kept, NoteMonitor, PruneCallbacks,
-    ReadCallbackReport, SettleCallback,
+    ClaimCallbacks, ClaimedCallback, IsWatched, KeepCallback, Kept, NoteMonitor, PruneCallbacks, ReadCallbackReport,
+    SettleCallback,
 };
 use super::reading_messages::{BeginReading, HurryReading, NoteReading, Reading};
 use super::{queries, reading};
+use crate::domain::callback::CallbackReport;
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages::PostgresError;
 

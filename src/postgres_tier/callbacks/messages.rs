@@ -6,7 +6,7 @@ use actix::Message;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use crate::domain::callback::CallbackState;
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::postgres_tier::messages::PostgresError;
 
@@ -107,52 +107,6 @@ pub struct ReadCallbackReport {
     pub state: Option<CallbackState>,
     /// At most so many.
     pub most: usize,
-}
-
-/// What operators are shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallbackReport {
-    /// How many wait to be worked off.
-    pub waiting: u64,
-    /// How many were given up.
-    pub failed: u64,
-    /// How many are kept for inspection.
-    pub malformed: u64,
-    /// Until when the vendor's list was read to its end.
-    pub list_complete_until: Option<DateTime<Utc>>,
-    /// When it is read next.
-    pub list_next_at: Option<DateTime<Utc>>,
-    /// The latest.
-    pub callbacks: Vec<CallbackLine>,
-}
-
-/// One callback as operators see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallbackLine {
-    /// The row.
-    pub id: i64,
-    /// When it came first.
-    pub received_at: DateTime<Utc>,
-    /// When it came last.
-    pub last_received_at: DateTime<Utc>,
-    /// How often it came.
-    pub deliveries: u32,
-    /// The vendor's name for the event.
-    pub event: String,
-    /// The process, as the vendor wrote it.
-    pub cnj: Option<String>,
-    /// How far it is.
-    pub state: String,
-    /// What came of it, or of the last attempt.
-    pub outcome: Option<String>,
-    /// How often it was taken.
-    pub attempts: u32,
-    /// When it is taken again.
-    pub next_attempt_at: Option<DateTime<Utc>>,
-    /// How many bytes it had.
-    pub body_bytes: u64,
-    /// The beginning of a malformed one; none of any other.
-    pub body: Option<Bytes>,
 }
 
 /// Whether somebody watches a process.

@@ -9,10 +9,9 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text, T
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::messages::{
-    CallbackLine, CallbackReport, ClaimedCallback, KeepCallback, Kept, MOST_MALFORMED, NoteMonitor, PruneCallbacks,
-    SettleCallback, Settlement,
+    ClaimedCallback, KeepCallback, Kept, MOST_MALFORMED, NoteMonitor, PruneCallbacks, SettleCallback, Settlement,
 };
-use crate::domain::callback::{CallbackState, EventName};
+use crate::domain::callback::{CallbackLine, CallbackReport, CallbackState, EventName};
 use crate::domain::cnj::Cnj;
 
 #[derive(QueryableByName)]

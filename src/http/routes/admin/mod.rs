@@ -6,6 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use super::{read, unknown_page};
 use crate::http::admin::door;
 
+pub mod callbacks;
 pub mod ledger;
 
 /// Adds the admin pages. The door stands before the list of them.
@@ -13,6 +14,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
     config.service(
         web::scope("/api/v1/admin")
             .wrap(from_fn(door))
+            .service(read("/callbacks", web::to(callbacks::page)))
             .service(read("/ledger", web::to(ledger::page)))
             .default_service(web::to(unknown_page)),
     );
