@@ -34,9 +34,12 @@ pub enum Amended {
 /// Why a copy was not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AmendError {
-    /// Not now: whoever keeps the copies, or where they are stored, does not answer.
-    #[error("copies cannot be changed now")]
-    NotNow,
+    /// Whoever keeps the copies is being replaced, or busy with this one.
+    #[error("the service is recovering")]
+    Recovering,
+    /// PostgreSQL cannot be asked, so nobody knows what is stored.
+    #[error("postgresql is away")]
+    PostgresAway,
 }
 
 /// Why a process was not bought.
@@ -76,7 +79,7 @@ impl Chain {
 impl Copies for Chain {
     fn amend(&self, _: Cnj, _: Amendment, _: Deadline) -> BoxFuture<'_, Result<Amended, AmendError>> {
         // Until the coordinator can: what arrives waits.
-        std::future::ready(Err(AmendError::NotNow)).boxed()
+        std::future::ready(Err(AmendError::Recovering)).boxed()
     }
 
     fn bring(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<(), BringError>> {

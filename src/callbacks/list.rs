@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use tokio::time::sleep;
 
 use super::clerk::Clerk;
@@ -28,10 +27,10 @@ pub trait CallbackList: Send + Sync {
 }
 
 /// One page of the list.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedPage {
-    /// What was, or should have been, delivered.
-    pub payloads: Vec<Value>,
+    /// What was, or should have been, delivered: JSON.
+    pub payloads: Vec<Bytes>,
     /// There are no more pages.
     pub is_last: bool,
 }
@@ -111,8 +110,7 @@ impl Clerk {
                     return Turn::CutOff(error.retry_after.unwrap_or_default().max(self.settings.list_retry));
                 }
             };
-            for payload in listed.payloads {
-                let body = Bytes::from(payload.to_string());
+            for body in listed.payloads {
                 if self.around.intake.take(body, Via::List).await.is_err() {
                     return Turn::CutOff(self.settings.list_soon);
                 }

@@ -54,8 +54,8 @@ fn only_a_movement_is_worth_buying_a_process_for() {
         (false, Ok(Amended::Already), Next::Over(Outcome::Already)),
         (true, Ok(Amended::NotHeld), Next::BringIfWatched),
         (false, Ok(Amended::NotHeld), Next::Over(Outcome::NotHeld)),
-        (true, Err(AmendError::NotNow), Next::Later(Trouble::Copies)),
-        (false, Err(AmendError::NotNow), Next::Later(Trouble::Copies)),
+        (true, Err(AmendError::Recovering), Next::Later(Trouble::Copies)),
+        (false, Err(AmendError::PostgresAway), Next::Later(Trouble::Copies)),
     ] {
         assert_eq!(after_amend(is_movement, &said), next);
     }
