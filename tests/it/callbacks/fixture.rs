@@ -178,11 +178,12 @@ impl Node {
     /// Begins to work; reads the list only if told to.
     pub(super) fn works(&mut self, world: &World, settings: CallbackSettings, reads_list: bool) {
         let clock = SystemClock::shared();
+        let list: Arc<dyn CallbackList> = world.list.clone();
         let around = Surroundings {
             copies: world.copies.clone(),
             watches: Arc::new(WatchList::new(self.tier.actor.clone(), clock.clone(), settings.book_patience)),
             requests: world.requests.clone(),
-            list: reads_list.then(|| world.list.clone() as Arc<dyn CallbackList>),
+            list: reads_list.then_some(list),
             intake: self.intake.clone(),
             postgres: self.tier.actor.clone(),
             metrics: self.tier.metrics.clone(),
