@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use secrecy::SecretString;
 use thiserror::Error;
@@ -24,14 +25,17 @@ use self::readiness::Standing;
 use self::tree::Tree;
 use self::vendors::Vendors;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::{Intake, Receipt, Via};
 use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
+use crate::http::callbacks::CallbackDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups, Services};
+use crate::http::state::{CallbackDesk, CallbacksAway, CourtDesk, HttpSettings, HttpState, Lookups, Services};
 use crate::journal::{self, Journal};
 use crate::ledger::{self, Ledger};
 use crate::resilience::Deadline;
@@ -139,13 +143,16 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, watches, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, watches, callbacks, .. } = tree;
+        let callback_door = CallbackDoor::new(settings.callbacks.token.as_ref());
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
             watches: Arc::new(watches),
+            callbacks: Arc::new(callbacks),
+            callback_door: Arc::new(callback_door),
             door: Arc::new(door),
             news,
             webhooks: Arc::new(webhooks),
@@ -258,5 +265,19 @@ impl CourtDesk for Updates {
 
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
         Self::status(self, cnj, Caller::Anonymous, deadline).boxed()
+    }
+}
+
+impl CallbackDesk for Intake {
+    fn take(&self, body: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>> {
+        async move { Self::take(self, body, Via::Delivery).await.map_err(|_away| CallbacksAway) }.boxed()
+    }
+
+    fn report(
+        &self,
+        state: Option<CallbackState>,
+        most: usize,
+    ) -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>> {
+        async move { Self::report(self, state, most).await.map_err(|_away| CallbacksAway) }.boxed()
     }
 }

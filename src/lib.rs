@@ -3,6 +3,7 @@
 
 pub mod ambient;
 pub mod app;
+pub mod callbacks;
 pub mod cli;
 pub mod config;
 pub mod coordinator;

@@ -9,6 +9,9 @@ use super::database::Database;
 use super::vendors::{Ground, Vendors};
 use super::watching::Watching;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::copies::Chain as AmendedCopies;
+use crate::callbacks::neighbours::WatchList;
+use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
 use crate::coordinator::actor::Coordinator;
@@ -27,6 +30,7 @@ use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
+use crate::updates::court::Vendor;
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
 use crate::watch::Watches;
@@ -43,6 +47,7 @@ pub(super) struct Tree {
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
     pub(super) watches: Watches,
+    pub(super) callbacks: Intake,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -116,8 +121,9 @@ impl Tree {
             clock: Arc::clone(clock),
             random: Arc::clone(random),
         };
-        let (court, shelf) = (fetcher.clone(), postgres.clone());
         let (monitors, watched) = (fetcher.clone(), postgres.clone());
+        let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
+        let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
@@ -164,7 +170,35 @@ impl Tree {
             let permits = settings.watch.permits;
             face.over(supervisor.child(ChildSpec { permits, ..tier(patience, "watcher", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, watches, postgres_status, vendors, books, news, webhooks })
+        let callbacks = {
+            let (settings, postgres) = (settings.callbacks.clone(), callback_shelf);
+            let intake = Intake::new(postgres.clone(), Arc::clone(clock), metrics.clone(), settings.intake_patience);
+            let around = callbacks::Surroundings {
+                copies: Arc::new(AmendedCopies::new(coordinators.clone())),
+                watches: Arc::new(WatchList::new(postgres.clone(), Arc::clone(clock), settings.book_patience)),
+                requests: Arc::new(updates.clone()),
+                list: None,
+                intake: intake.clone(),
+                postgres,
+                metrics: metrics.clone(),
+                clock: Arc::clone(clock),
+            };
+            let factory = move || Callbacks::new(settings.clone(), around.clone());
+            let _nobody_asks_it = supervisor.child(tier(patience, "callbacks", factory));
+            intake
+        };
+        Ok(Self {
+            supervisor,
+            coordinators,
+            updates,
+            watches,
+            callbacks,
+            postgres_status,
+            vendors,
+            books,
+            news,
+            webhooks,
+        })
     }
 }
 

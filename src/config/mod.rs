@@ -2,12 +2,13 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`: one
-//!   concern each, with the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`,
+//!   `callbacks`: one concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
 pub mod budget;
+pub mod callbacks;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::callbacks::CallbackSettings;
 use self::coordinator::{CoordinatorSettings, Patience};
 use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub notifier: NotifierSettings,
     /// Watched processes.
     pub watch: WatchSettings,
+    /// What the vendor calls back.
+    pub callbacks: CallbackSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -90,6 +94,7 @@ impl Settings {
             updates: UpdateSettings::default(),
             notifier: NotifierSettings::read(&mut reader),
             watch: WatchSettings::read(&mut reader),
+            callbacks: CallbackSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

@@ -12,8 +12,7 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_SYNC_BATCH", 10, (1, 1000));
     reader.number("JUSCACHE_SYNC_DAILY_LIMIT", 200, (0, 1_000_000));
     reader.duration("JUSCACHE_SYNC_WINDOW", Duration::from_secs(7200));
-    const NAMES: [&str; 6] = [
-        "ESCAVADOR_CALLBACK_TOKEN",
+    const NAMES: [&str; 5] = [
         "JUSCACHE_RETENTION",
         "JUSCACHE_SYNC_BATCH",
         "JUSCACHE_SYNC_DAILY_LIMIT",

@@ -3,11 +3,13 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf. `update`: a request to look at the court. `diff`, `event`: what is news, and a piece of it.
+//! - `caller`: on whose behalf. `update`: a request to look at the court. `callback`: what the vendor posts.
+//! - `diff`, `event`: what is news, and a piece of it.
 //! - `calendar`, `rhythm`, `lifetime`: how often it moves, and how long a copy of it counts as fresh.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod calendar;
+pub mod callback;
 pub mod caller;
 pub mod classify;
 pub mod cnj;

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 
 use super::admin::AdminDoor;
+use super::callbacks::CallbackDoor;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
 use crate::notifier::{Feed, WebhookDesk};
@@ -52,6 +56,21 @@ pub trait WatchDesk: Send + Sync {
     /// Watched processes by their numbers, at most so many behind `after`.
     fn list(&self, after: Option<Cnj>, most: u32) -> BoxFuture<'_, Result<Vec<Line>, WatchAway>>;
 }
+
+/// Whoever takes the vendor's callbacks in.
+pub trait CallbackDesk: Send + Sync {
+    /// Stores a callback as it came. What it asks of us is done afterwards.
+    fn take(&self, body: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>>;
+
+    /// The latest callbacks, newest first, at most so many.
+    fn report(&self, state: Option<CallbackState>, most: usize)
+    -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>>;
+}
+
+/// Callbacks can be neither stored nor read now: the database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("callbacks cannot be stored or read now")]
+pub struct CallbacksAway;
 
 /// Whoever knows how the service is.
 pub trait Readiness: Send + Sync {
@@ -161,6 +180,10 @@ pub struct Services {
     pub court: Arc<dyn CourtDesk>,
     /// Knows what is watched.
     pub watches: Arc<dyn WatchDesk>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// What is new, for streams.
@@ -178,6 +201,10 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// Keeps the books.
     pub books: Arc<dyn Books>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// Where everything is counted.
@@ -213,7 +240,8 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, watches, door, news, webhooks } = services;
+        let Services { lookups, readiness, books, court, watches, callbacks, callback_door, door, news, webhooks } =
+            services;
         let closing = watch::Sender::new(false);
         Self {
             lookups,
@@ -221,6 +249,8 @@ impl HttpState {
             books,
             court,
             watches,
+            callbacks,
+            callback_door,
             door,
             news,
             webhooks,

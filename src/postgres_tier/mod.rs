@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod bell;
+pub mod callbacks;
 pub mod connect;
 #[cfg_attr(not(feature = "embedded"), path = "embedded_absent.rs")]
 pub mod embedded;

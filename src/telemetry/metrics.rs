@@ -94,6 +94,15 @@ pub struct OutcomeLabel {
     pub outcome: &'static str,
 }
 
+/// Labels of one callback of a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallbackLabels {
+    /// The vendor's name of a known event, `other`, or `none` where none can be read or was looked at.
+    pub event: &'static str,
+    /// What became of it.
+    pub outcome: &'static str,
+}
+
 /// What one tier avoided, looked up once and for all.
 #[derive(Debug, Clone)]
 pub struct AvoidedCounters {
@@ -161,6 +170,10 @@ pub struct Metrics {
     pub webhook_pending: Gauge,
     /// `juscache_webhook_dead`: deliveries that were given up, of all nodes.
     pub webhook_dead: Gauge,
+    /// `juscache_callbacks_total{event,outcome}`: what arrived at our door; counted through [`Metrics::count_callback`].
+    pub callbacks: Family<CallbackLabels, Counter>,
+    /// `juscache_callback_effects_total{event,outcome}`: what came of each attempt to work one off.
+    pub callback_effects: Family<CallbackLabels, Counter>,
     registry: Arc<Registry>,
 }
 
@@ -199,6 +212,8 @@ impl Metrics {
             webhook_deliveries: Family::default(),
             webhook_pending: Gauge::default(),
             webhook_dead: Gauge::default(),
+            callbacks: Family::default(),
+            callback_effects: Family::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -236,6 +251,8 @@ impl Metrics {
         registry.register("webhook_deliveries", "Attempts to deliver", metrics.webhook_deliveries.clone());
         registry.register("webhook_pending", "Deliveries to be made", metrics.webhook_pending.clone());
         registry.register("webhook_dead", "Deliveries that were given up", metrics.webhook_dead.clone());
+        registry.register("callbacks", "Callbacks of the vendor that arrived", metrics.callbacks.clone());
+        registry.register("callback_effects", "What came of callbacks", metrics.callback_effects.clone());
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -259,6 +276,16 @@ impl Metrics {
     pub fn count_lookup(&self, source: &'static str, outcome: &'static str, took: Duration) {
         self.lookups.get_or_create(&LookupLabels { source, outcome }).inc();
         self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
+    }
+
+    /// Notes one callback that arrived.
+    pub fn count_callback(&self, event: &'static str, outcome: &'static str) {
+        self.callbacks.get_or_create(&CallbackLabels { event, outcome }).inc();
+    }
+
+    /// Notes what came of working on one.
+    pub fn count_callback_effect(&self, event: &'static str, outcome: &'static str) {
+        self.callback_effects.get_or_create(&CallbackLabels { event, outcome }).inc();
     }
 
     /// The counters of what somebody spared us, ready to be incremented.

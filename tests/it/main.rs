@@ -7,6 +7,7 @@
 
 mod binary;
 mod books;
+mod callbacks;
 mod chain;
 mod faults;
 mod http;

@@ -4,6 +4,7 @@
 //! (`GET processos/numero_cnj/{n}/movimentacoes`). The parties come with the cover. Whether there is anything new to buy is asked for
 //! free first (`GET processos/numero_cnj/{n}/status-atualizacao`).
 
+mod callback;
 mod client;
 mod convert;
 mod monitors;
@@ -16,6 +17,8 @@ mod wire;
 mod monitor_tests;
 #[cfg(test)]
 mod vendor_tests;
+
+pub use self::callback::{NoMovement, moment_of_callback, movement_of_callback};
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -10,6 +10,7 @@ use super::identity::RequestId;
 use super::problem::Problem;
 
 pub mod admin;
+pub mod callbacks;
 pub mod detailed;
 pub mod events;
 pub mod health;
@@ -42,6 +43,7 @@ pub fn mount(config: &mut ServiceConfig) {
         .service(read("/metrics", web::to(metrics::page)))
         .service(read("/problems", web::to(problems::list)))
         .service(read("/problems/{slug}", web::to(problems::page)))
+        .service(callbacks::intake_page())
         .configure(admin::mount)
         .default_service(web::to(unknown_page));
 }

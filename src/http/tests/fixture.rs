@@ -16,8 +16,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::ambient::{Clock, SystemClock, SystemRandom};
+use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::coordinator::trail::{Finding, Tier, Trail};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::sample;
@@ -25,11 +27,12 @@ use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
 use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
+use crate::http::callbacks::CallbackDoor;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
-    WatchDesk,
+    Books, BooksAway, CallbackDesk, CallbacksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness,
+    Report, Services, TierLine, WatchDesk,
 };
 use crate::ledger::report::{Days, LedgerReport};
 use crate::postgres_tier::watch::messages::Note;
@@ -42,6 +45,9 @@ use crate::watch::{Line, WatchAway};
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
 pub(crate) const DETAILED: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/detailed";
 pub(crate) const SUMMARY: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/summary";
+
+/// What opens the door for callbacks.
+pub(crate) const CALLBACK_TOKEN: &str = "the-vendors-token";
 
 /// What opens the admin pages.
 pub(crate) const ADMIN_TOKEN: &str = "the-token-of-the-tests";
@@ -145,6 +151,19 @@ impl WatchDesk for Unwatched {
     }
 }
 
+/// A database that is away.
+struct NoCallbacks;
+
+impl CallbackDesk for NoCallbacks {
+    fn take(&self, _: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>> {
+        std::future::ready(Err(CallbacksAway)).boxed()
+    }
+
+    fn report(&self, _: Option<CallbackState>, _: usize) -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>> {
+        std::future::ready(Err(CallbacksAway)).boxed()
+    }
+}
+
 struct Standing(bool);
 
 impl Readiness for Standing {
@@ -199,6 +218,8 @@ impl House {
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
                 watches: Arc::new(Unwatched),
+                callbacks: Arc::new(NoCallbacks),
+                callback_door: Arc::new(CallbackDoor::new(Some(&CALLBACK_TOKEN.into()))),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
                 news: super::events::no_news(),
                 webhooks: Arc::new(super::webhooks::NoWebhooks),

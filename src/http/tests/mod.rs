@@ -5,6 +5,7 @@ pub(super) mod fixture;
 mod admin;
 mod answers;
 mod avoided;
+mod callbacks;
 mod encoding;
 mod events;
 mod refusals;

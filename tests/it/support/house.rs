@@ -205,6 +205,11 @@ impl House {
         })
     }
 
+    /// An address of the vendor's.
+    pub(crate) fn vendor_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.vendor_address)
+    }
+
     /// The vendor's switches.
     pub(crate) fn vendor(&self) -> &Control {
         &self.control

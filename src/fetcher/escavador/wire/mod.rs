@@ -13,6 +13,7 @@ mod process;
 pub(super) mod update;
 
 pub(super) use error::ErrorBody;
+pub(super) use lenient::instant;
 pub(super) use movement::{Classificacao, Fonte, Movimentacao, Page};
 pub(super) use process::{Processo, ProcessoFonte};
 

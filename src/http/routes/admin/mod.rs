@@ -6,6 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use super::{read, unknown_page};
 use crate::http::admin::door;
 
+pub mod callbacks;
 pub mod ledger;
 pub mod watch;
 pub mod webhooks;
@@ -15,6 +16,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
     config.service(
         web::scope("/api/v1/admin")
             .wrap(from_fn(door))
+            .service(read("/callbacks", web::to(callbacks::page)))
             .service(read("/ledger", web::to(ledger::page)))
             .configure(webhooks::mount)
             .service(read("/watch", web::to(watch::list)))
