@@ -142,7 +142,7 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, callbacks, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, callbacks, news, webhooks, .. } = tree;
         let callback_door = CallbackDoor::new(settings.callbacks.token.as_ref());
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
@@ -152,6 +152,8 @@ impl App {
             callbacks: Arc::new(callbacks),
             callback_door: Arc::new(callback_door),
             door: Arc::new(door),
+            news,
+            webhooks: Arc::new(webhooks),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
@@ -205,7 +207,7 @@ impl App {
     pub async fn learn(&self, numbers: &[String]) {
         let deadline = Deadline::after(self.clock.monotonic(), self.lookup_limit);
         let lookups = numbers.iter().filter_map(|number| Cnj::parse(number).ok()).map(|cnj| async move {
-            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline };
+            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline, allowance: None };
             if let Err(error) = self.coordinators.lookup(lookup).await {
                 tracing::warn!(%cnj, %error, "not learned");
             }
@@ -230,6 +232,8 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
+        // Streams would otherwise be waited for.
+        self.http.news.close();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {

@@ -13,13 +13,17 @@ use crate::callbacks::neighbours::WatchList;
 use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
-use crate::coordinator::Coordinators;
 use crate::coordinator::actor::Coordinator;
+use crate::coordinator::early::{Early, WishList};
 use crate::coordinator::near::NearCopies;
 use crate::coordinator::tiers::Tiers;
+use crate::coordinator::{Coordinators, Shared};
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::notifier::target::{Gate, SystemNames};
+use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
+use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
@@ -44,6 +48,8 @@ pub(super) struct Tree {
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
+    pub(super) news: Feed,
+    pub(super) webhooks: StoredWebhooks,
 }
 
 impl Tree {
@@ -62,14 +68,16 @@ impl Tree {
         let patience = &settings.supervision;
 
         let postgres_status = PostgresStatus::default();
+        let bell = NewsBell::default();
         let postgres = {
             let settings = database.settings().clone();
             let (clock, metrics) = (Arc::clone(clock), metrics.clone());
-            let (status, journal) = (postgres_status.clone(), journal.clone());
+            let (status, journal, bell) = (postgres_status.clone(), journal.clone(), bell.clone());
             supervisor.child(tier(patience, "postgres", move || {
-                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                let (clock, status) = (Arc::clone(&clock), status.clone());
+                let (journal, bell) = (journal.clone(), bell.clone());
                 #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
-                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal, bell)
                     .expect("a pool can be made")
             }))
         };
@@ -83,23 +91,49 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
+        let mut notifier = settings.notifier.clone();
+        if settings.database_url.is_none() {
+            // Nobody else stores anything, and its one connection is the lookups' own.
+            notifier.look_every = notifier.look_idle;
+        }
+        let log = StoredEvents::new(postgres.clone(), Arc::clone(clock), notifier.patience);
+        let news = Feed::new(Arc::new(log.clone()), notifier.clone(), Arc::clone(clock), metrics.clone());
+        let gate = Gate::new(Arc::new(SystemNames), notifier.webhook_private);
+        let parts = NotifierParts {
+            postgres: postgres.clone(),
+            log: Arc::new(log),
+            feed: news.clone(),
+            bell: bell.clone(),
+            gate: gate.clone(),
+            settings: notifier.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            metrics: metrics.clone(),
+        };
+        supervisor.child(tier(patience, "notifier", move || Notifier::new(parts.clone())));
+        let webhooks = StoredWebhooks {
+            postgres: postgres.clone(),
+            gate,
+            settings: notifier,
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+        };
         let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
         let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
-        let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
+        let wishes = Arc::new(WishList::default());
+        let shared = Shared {
+            near: Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl)),
+            early: Arc::new(Early::new(Arc::clone(random), wishes)),
+        };
+        let in_common = shared.clone();
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
             let settings = settings.coordinator.clone();
             let permits = settings.permits;
             let grace = settings.store_patience + JOURNAL_GRACE;
-            let (clock, metrics, near, tiers) = (Arc::clone(clock), metrics.clone(), Arc::clone(&near), tiers.clone());
+            let (clock, metrics, shared, tiers) = (Arc::clone(clock), metrics.clone(), shared.clone(), tiers.clone());
             let factory = move || {
-                Coordinator::new(
-                    settings.clone(),
-                    Arc::clone(&clock),
-                    metrics.clone(),
-                    Arc::clone(&near),
-                    tiers.clone(),
-                )
+                Coordinator::new(settings.clone(), Arc::clone(&clock), metrics.clone(), shared.clone(), tiers.clone())
             };
             supervisor.child(ChildSpec {
                 permits,
@@ -110,7 +144,7 @@ impl Tree {
                 ..tier(patience, format!("coordinator-{index}"), factory)
             })
         });
-        let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
+        let coordinators = Coordinators::new(in_common, shards.collect(), Arc::clone(clock));
         let updates = {
             let settings = settings.updates;
             let around = Surroundings {
@@ -141,7 +175,7 @@ impl Tree {
             let _nobody_asks_it = supervisor.child(tier(patience, "callbacks", factory));
             intake
         };
-        Ok(Self { supervisor, coordinators, updates, callbacks, postgres_status, vendors, books })
+        Ok(Self { supervisor, coordinators, updates, callbacks, postgres_status, vendors, books, news, webhooks })
     }
 }
 

@@ -2,8 +2,8 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `callbacks`: one concern each, with
-//!   the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `callbacks`: one
+//!   concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
@@ -12,6 +12,7 @@ pub mod callbacks;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
+pub mod notifier;
 pub mod postgres;
 pub mod reader;
 pub mod redis;
@@ -30,6 +31,7 @@ use self::callbacks::CallbackSettings;
 use self::coordinator::{CoordinatorSettings, Patience};
 use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
+use self::notifier::NotifierSettings;
 use self::reader::{Mistakes, Reader};
 use self::redis::RedisSettings;
 use self::server::ServerSettings;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub updates: UpdateSettings,
     /// What the vendor calls back.
     pub callbacks: CallbackSettings,
+    /// Telling others what is new.
+    pub notifier: NotifierSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -85,6 +89,7 @@ impl Settings {
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
             callbacks: CallbackSettings::read(&mut reader),
+            notifier: NotifierSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),
@@ -109,11 +114,13 @@ fn read_database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
 
 fn read_coordinator(reader: &mut Reader<'_>) -> CoordinatorSettings {
     let default = CoordinatorSettings::default();
+    let db_ttl = reader.duration("JUSCACHE_DB_TTL", default.db_ttl);
     CoordinatorSettings {
         near_ttl: reader.duration("JUSCACHE_NEAR_TTL", default.near_ttl),
         near_bytes: reader.bytes("JUSCACHE_NEAR_BYTES", default.near_bytes),
         redis_ttl: reader.duration("JUSCACHE_REDIS_TTL", default.redis_ttl),
-        db_ttl: reader.duration("JUSCACHE_DB_TTL", default.db_ttl),
+        db_ttl,
+        adaptive: coordinator::read_adaptive(reader, db_ttl),
         absent_ttl: reader.duration("JUSCACHE_ABSENT_TTL", default.absent_ttl),
         patience: Patience {
             soft: reader.duration("JUSCACHE_SOFT_TIMEOUT", default.patience.soft),

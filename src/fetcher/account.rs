@@ -28,6 +28,7 @@ use crate::domain::cnj::Cnj;
 use crate::domain::snapshot::Provider;
 use crate::ledger::Ledger;
 use crate::ledger::call::{CallOutcome, Charge, Draw, Endpoint, Id, Sent};
+use crate::resilience::allowance::Allowance;
 use crate::resilience::deadline::Deadline;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::HoldLabels;
@@ -36,7 +37,7 @@ use crate::telemetry::metrics::HoldLabels;
 const LEDGER_RETRY: Duration = Duration::from_secs(30);
 
 /// On whose behalf requests are sent, and until when that is of use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Errand {
     /// The process, for the ledger; none for the balance.
     pub cnj: Option<Cnj>,
@@ -46,6 +47,22 @@ pub struct Errand {
     pub caller: Caller,
     /// Until when.
     pub deadline: Deadline,
+    /// How many requests may be sent; none: as many as it takes.
+    pub allowance: Option<Allowance>,
+}
+
+impl Errand {
+    /// Whether so many more requests may be sent, as far as the allowance goes.
+    #[must_use]
+    pub fn allows(&self, requests: u32) -> bool {
+        self.allowance.as_ref().is_none_or(|allowance| allowance.left() >= requests)
+    }
+
+    /// Takes one request from the allowance, just before it is sent. False: it must not be sent.
+    #[must_use]
+    pub fn draw(&self) -> bool {
+        self.allowance.as_ref().is_none_or(Allowance::draw)
+    }
 }
 
 /// Why a request was not sent. It cost nothing.
@@ -224,11 +241,11 @@ impl Account {
         let Some(cnj) = errand.cnj.filter(|_| self.parts.budget.is_capped()) else { return Ok(prepaid) };
         for endpoint in endpoints {
             self.standing().check(*endpoint, self.parts.clock.monotonic()).map_err(|hold| self.refusal(hold))?;
-            prepaid.cnj = Some(cnj);
-            if let Some(draw) = self.parts.budget.draw(self.expected(*endpoint), errand.lane).await? {
-                self.prepaid().entry(cnj).or_default().push(draw);
-            }
         }
+        let amounts: Vec<u64> = endpoints.iter().map(|endpoint| self.expected(*endpoint)).collect();
+        let draws = self.parts.budget.draw_all(&amounts, errand.lane).await?;
+        prepaid.cnj = Some(cnj);
+        self.prepaid().entry(cnj).or_default().extend(draws);
         Ok(prepaid)
     }
 
@@ -433,7 +450,7 @@ mod tests {
 
     fn errand() -> Errand {
         let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(20));
-        Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline }
+        Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline, allowance: None }
     }
 
     #[tokio::test]

@@ -22,17 +22,21 @@ impl Handler<Fetch> for Fetcher {
     /// one flight a process, but one that was replaced in the middle of a flight asks again, and must not buy again.
     fn handle(&mut self, fetch: Fetch, _context: &mut Self::Context) -> Self::Result {
         if let Some(running) = self.running.borrow().get(&fetch.cnj) {
-            return Box::pin(running.clone());
+            if let (Some(theirs), None) = (&running.allowance, &fetch.allowance) {
+                // What was bounded work becomes what somebody wants in any case.
+                theirs.lift();
+            }
+            return Box::pin(running.answer.clone());
         }
         let (providers, running) = (Arc::clone(&self.providers), Rc::clone(&self.running));
-        let cnj = fetch.cnj;
+        let (cnj, allowance) = (fetch.cnj, fetch.allowance.clone());
         let under_way = UnderWay { cnj, running };
         let work = async move {
             let _until_the_end = under_way;
             providers.process(fetch).await
         };
         let work = work.boxed_local().shared();
-        self.running.borrow_mut().insert(cnj, work.clone());
+        self.running.borrow_mut().insert(cnj, Running { answer: work.clone(), allowance });
         Box::pin(work)
     }
 }
@@ -116,6 +120,7 @@ mod tests {
             held: None,
             insist: false,
             deadline,
+            allowance: None,
         };
         fetcher.ask(fetch, deadline).await.unwrap()
     }
@@ -180,6 +185,7 @@ mod tests {
                 held: None,
                 insist: false,
                 deadline,
+                allowance: None,
             };
             fetcher.ask(fetch, Deadline::after(deadline.instant(), Duration::from_secs(5)))
         }))

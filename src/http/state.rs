@@ -17,6 +17,7 @@ use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
+use crate::notifier::{Feed, WebhookDesk};
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
@@ -166,6 +167,10 @@ pub struct Services {
     pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
 }
 
 /// Everything a handler uses; cloning shares it.
@@ -193,6 +198,10 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -210,7 +219,7 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, callbacks, callback_door, door } = services;
+        let Services { lookups, readiness, books, court, callbacks, callback_door, door, news, webhooks } = services;
         let closing = watch::Sender::new(false);
         Self {
             lookups,
@@ -220,6 +229,8 @@ impl HttpState {
             callbacks,
             callback_door,
             door,
+            news,
+            webhooks,
             metrics,
             clock,
             random,

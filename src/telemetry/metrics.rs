@@ -96,6 +96,13 @@ pub struct CallbackLabels {
     pub outcome: &'static str,
 }
 
+/// One label: what came of something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// The word for it.
+    pub outcome: &'static str,
+}
+
 /// What one tier avoided, looked up once and for all.
 #[derive(Debug, Clone)]
 pub struct AvoidedCounters {
@@ -157,6 +164,16 @@ pub struct Metrics {
     pub callbacks: Family<CallbackLabels, Counter>,
     /// `juscache_callback_effects_total{event,outcome}`: what came of each attempt to work one off.
     pub callback_effects: Family<CallbackLabels, Counter>,
+    /// `juscache_event_streams`: streams of news that are open.
+    pub event_streams: Gauge,
+    /// `juscache_events_sent_total`: events written to streams.
+    pub events_sent: Counter,
+    /// `juscache_webhook_deliveries_total{outcome}`: attempts to deliver, by what came of them.
+    pub webhook_deliveries: Family<OutcomeLabel, Counter>,
+    /// `juscache_webhook_pending`: deliveries to be made, of all nodes.
+    pub webhook_pending: Gauge,
+    /// `juscache_webhook_dead`: deliveries that were given up, of all nodes.
+    pub webhook_dead: Gauge,
     registry: Arc<Registry>,
 }
 
@@ -192,6 +209,11 @@ impl Metrics {
             journal_pending: Gauge::default(),
             callbacks: Family::default(),
             callback_effects: Family::default(),
+            event_streams: Gauge::default(),
+            events_sent: Counter::default(),
+            webhook_deliveries: Family::default(),
+            webhook_pending: Gauge::default(),
+            webhook_dead: Gauge::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -226,6 +248,11 @@ impl Metrics {
         registry.register("journal_pending", "Paid answers that wait for PostgreSQL", metrics.journal_pending.clone());
         registry.register("callbacks", "Callbacks of the vendor that arrived", metrics.callbacks.clone());
         registry.register("callback_effects", "What came of callbacks", metrics.callback_effects.clone());
+        registry.register("event_streams", "Streams of news that are open", metrics.event_streams.clone());
+        registry.register("events_sent", "Events written to streams", metrics.events_sent.clone());
+        registry.register("webhook_deliveries", "Attempts to deliver", metrics.webhook_deliveries.clone());
+        registry.register("webhook_pending", "Deliveries to be made", metrics.webhook_pending.clone());
+        registry.register("webhook_dead", "Deliveries that were given up", metrics.webhook_dead.clone());
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -238,6 +265,11 @@ impl Metrics {
     /// Notes one copy that could not be used.
     pub fn count_corrupt(&self, tier: &'static str, cause: &'static str) {
         self.corrupt_copies.get_or_create(&CorruptLabels { tier, cause }).inc();
+    }
+
+    /// Notes what came of one attempt to deliver a webhook.
+    pub fn count_delivery(&self, outcome: &'static str) {
+        self.webhook_deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// Notes one answered lookup.

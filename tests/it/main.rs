@@ -13,6 +13,7 @@ mod faults;
 mod http;
 mod ledger;
 mod limits;
+mod news;
 mod outcomes;
 mod pace;
 mod postgres;

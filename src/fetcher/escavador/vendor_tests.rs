@@ -79,8 +79,15 @@ fn cnj() -> Cnj {
 
 async fn fetch(client: &Escavador, wait: Duration) -> Result<Fetched, FetchError> {
     let deadline = Deadline::after(SystemClock.monotonic(), wait);
-    let fetch =
-        Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held: None, insist: false, deadline };
+    let fetch = Fetch {
+        cnj: cnj(),
+        lane: Lane::Interactive,
+        caller: Caller::Anonymous,
+        held: None,
+        insist: false,
+        deadline,
+        allowance: None,
+    };
     client.process(fetch).await
 }
 
@@ -341,7 +348,15 @@ fn held(fetched: Fetched) -> Option<Arc<Entry>> {
 
 async fn refetch(client: &Escavador, held: Option<Arc<Entry>>, insist: bool) -> Result<Fetched, FetchError> {
     let deadline = Deadline::after(SystemClock.monotonic(), LONG);
-    let fetch = Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held, insist, deadline };
+    let fetch = Fetch {
+        cnj: cnj(),
+        lane: Lane::Interactive,
+        caller: Caller::Anonymous,
+        held,
+        insist,
+        deadline,
+        allowance: None,
+    };
     client.process(fetch).await
 }
 

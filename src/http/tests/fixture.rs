@@ -70,6 +70,7 @@ pub(crate) fn served() -> Served {
         trail,
         collapsed: false,
         cost_centavos: 0,
+        renewal: None,
     }
 }
 
@@ -196,6 +197,8 @@ impl House {
                 callbacks: Arc::new(NoCallbacks),
                 callback_door: Arc::new(CallbackDoor::new(Some(&CALLBACK_TOKEN.into()))),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
+                news: super::events::no_news(),
+                webhooks: Arc::new(super::webhooks::NoWebhooks),
             },
             Metrics::new(),
             Arc::new(Stopped),

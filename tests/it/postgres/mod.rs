@@ -14,6 +14,7 @@ mod embedded;
 mod journal;
 mod ledger;
 mod movements;
+mod novelty;
 mod outage;
 mod rights;
 mod rounds;

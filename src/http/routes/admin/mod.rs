@@ -8,6 +8,7 @@ use crate::http::admin::door;
 
 pub mod callbacks;
 pub mod ledger;
+pub mod webhooks;
 
 /// Adds the admin pages. The door stands before the list of them.
 pub(super) fn mount(config: &mut ServiceConfig) {
@@ -16,6 +17,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             .wrap(from_fn(door))
             .service(read("/callbacks", web::to(callbacks::page)))
             .service(read("/ledger", web::to(ledger::page)))
+            .configure(webhooks::mount)
             .default_service(web::to(unknown_page)),
     );
 }
