@@ -13,7 +13,7 @@ use crate::domain::snapshot::{Provider, Snapshot};
 use crate::domain::version::Version;
 
 /// What is told, by the vendor that sells the process. Telling it again changes nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Amendment {
     /// The process has this movement.
     Movement(Box<Movement>),

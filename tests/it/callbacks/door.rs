@@ -6,7 +6,7 @@ use juscache::sandbox::Endpoint;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::fixture::{concluded, count, monitor_found, new_movement, rows};
+use super::fixture::{concluded, count, monitor_found, new_movement, rows, verified};
 use crate::support::house::{Answer, House, Plan, answer, number};
 use crate::support::postgres::Postgres;
 use crate::support::wait::eventually;
@@ -150,5 +150,38 @@ async fn an_update_that_ended_is_followed_at_once() {
     eventually(SOON, "its end", async || rows(postgres, database.name()) == ["done followed 1 1"]).await;
     assert_eq!(deliver(&house, &concluded(&cnj, "b")).await.status, 200);
     assert_eq!((house.vendor().call_count(Endpoint::Update), house.fetches()), (1, 2));
+    house.close().await;
+}
+
+/// The whole way: what is called back is in every tier and in every answer, and nothing was asked or paid for it.
+#[actix_web::test]
+async fn a_movement_that_is_called_back_is_served_at_no_cost() {
+    let postgres = Postgres::shared();
+    let database = postgres.database("door_movement");
+    let house = plan(&database.url).build().await;
+    let cnj = number();
+    let before = house.lookup(&cnj).await.body["total_movements"].as_u64().unwrap();
+    let (calls, charged) = (house.vendor().calls().len(), house.vendor().charged());
+    let at = house.now().format("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    for n in 0..11 {
+        let uuid = format!("{n:032x}");
+        assert_eq!(deliver(&house, &verified(&cnj, &at, &uuid)).await.status, 200);
+        assert_eq!(deliver(&house, &new_movement(&cnj, 23_895_909_833, &uuid)).await.status, 200);
+    }
+    eventually(SOON, "the movement is served", async || house.lookup(&cnj).await.body["total_movements"] == before + 1)
+        .await;
+    eventually(SOON, "both are done", async || count(postgres, database.name(), "done") == 2).await;
+    assert!(
+        rows(postgres, database.name()).iter().all(|row| row.ends_with(" 11 1")),
+        "{:?}",
+        rows(postgres, database.name())
+    );
+    let stored = "SELECT count(*) FROM process_movements WHERE movement_id = '23895909833' AND removed_at IS NULL";
+    assert_eq!(postgres.rows(database.name(), stored), [[Some("1".to_owned())]]);
+    let events = "SELECT kind, count(*) FROM process_events GROUP BY kind";
+    assert_eq!(postgres.rows(database.name(), events), [[Some("new".to_owned()), Some("1".to_owned())]]);
+    let after = house.lookup(&cnj).await;
+    assert_eq!((after.body["total_movements"].as_u64(), after.stale()), (Some(before + 1), Some(false)));
+    assert_eq!((house.vendor().calls().len(), house.vendor().charged()), (calls, charged));
     house.close().await;
 }
