@@ -18,6 +18,7 @@ use juscache::postgres_tier::events::messages::{PruneEvents, ReadEvents, ReadNew
 use juscache::postgres_tier::messages::{Novelty, PostgresError, Stored};
 
 use super::samples::{PATIENCE, Tier, cnj, copy, day, entry, movement, number, snapshot, soon};
+use crate::support::fault_proxy::FaultProxy;
 use crate::support::postgres::{Postgres, TestDatabase};
 use crate::support::wait::eventually;
 
@@ -309,6 +310,12 @@ async fn a_reader_who_follows_the_numbers_misses_none() {
     const ROUNDS: i64 = 25;
     let database = Postgres::shared().database("follows");
     let (tier, reader) = (Tier::on(&database.url).await, Tier::on(&database.url).await);
+    // Commits that take their time, some longer than others: otherwise they overtake each other too seldom to be seen.
+    let linger = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+                      $$ BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END $$;
+                  CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON process_events DEFERRABLE INITIALLY DEFERRED
+                  FOR EACH ROW EXECUTE FUNCTION linger()";
+    Postgres::shared().execute(database.name(), linger);
     let numbers: Vec<Cnj> = (0..WRITERS).map(number).collect();
     let writer = async |cnj: Cnj| {
         for round in 0..=ROUNDS {
@@ -316,20 +323,24 @@ async fn a_reader_who_follows_the_numbers_misses_none() {
             novelty(&tier, &entry(cnj, Version::new(Some(day(1)), day(round)), movements)).await;
         }
     };
-    let all = usize::try_from(i64::from(WRITERS) * ROUNDS * 2).unwrap();
+    let are_done = std::cell::Cell::new(false);
+    let write = async {
+        join_all(numbers.iter().map(|cnj| writer(*cnj))).await;
+        are_done.set(true);
+    };
+    // Always at the edge, where numbers become visible.
     let follow = async {
         let mut seen: Vec<Event> = Vec::new();
-        eventually(PATIENCE, "every event is seen", async || {
-            let after = seen.last().map_or(0, |event| event.id);
-            let page = reader.actor.ask(ReadEvents { after, cnj: None, most: 7 }, soon()).await.unwrap().unwrap();
-            assert!(page.len() <= 7);
+        loop {
+            let is_last = are_done.get();
+            let page = events(&reader, seen.last().map_or(0, |event| event.id), None).await;
+            if is_last && page.is_empty() {
+                return seen;
+            }
             seen.extend(page);
-            seen.len() >= all
-        })
-        .await;
-        seen
+        }
     };
-    let (_, seen) = futures_util::future::join(join_all(numbers.iter().map(|cnj| writer(*cnj))), follow).await;
+    let (seen, ()) = futures_util::future::join(follow, write).await;
     assert!(seen.is_sorted_by(|one, next| one.id < next.id));
     let stored: Vec<u64> =
         column(&database, "SELECT id FROM process_events ORDER BY id").iter().map(|id| id.parse().unwrap()).collect();
@@ -368,22 +379,41 @@ async fn a_transaction_that_fails_leaves_no_event() {
     assert_eq!(told(&tier).await, ["new 2"]);
 }
 
-/// A node freezes between its last statement and its commit, with the counter locked: the server throws it out, and the news of the
-/// others go on.
+/// A node freezes between its last statement and its commit, with the counter locked: the server throws it out before the others lose
+/// their patience, and their news go on.
 #[actix_web::test]
 async fn a_node_that_freezes_before_its_commit_holds_nobody_up_for_long() {
     let database = Postgres::shared().database("freezes");
-    let tier = Tier::on(&database.url).await;
-    novelty(&tier, &copy(1, 1, vec![])).await;
-    let frozen = "CREATE FUNCTION who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                      PERFORM set_config('application_name', current_setting('idle_in_transaction_session_timeout'), false);
-                      RETURN NULL;
-                  END $$;
-                  CREATE TRIGGER who AFTER INSERT ON process_events EXECUTE FUNCTION who()";
-    Postgres::shared().execute(database.name(), frozen);
-    novelty(&tier, &copy(1, 2, vec![movement(1, "a")])).await;
-    let limit = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '2s'";
-    assert_eq!(column(&database, limit), ["1"], "the limit was set when the events were written");
+    let healthy = Tier::on(&database.url).await;
+    let proxy = FaultProxy::start(Postgres::shared().port());
+    let behind = database.url.replace(&Postgres::shared().port().to_string(), &proxy.addr().port().to_string());
+    let frozen = Tier::with(PostgresSettings::new(behind.into()));
+    frozen.learns(true).await;
+    let of = |n, fetched, movements| entry(number(n), Version::new(Some(day(1)), day(fetched)), movements);
+    for n in [0, 1] {
+        novelty(&healthy, &of(n, 1, vec![])).await;
+    }
+    // The last statement of the one that is to freeze takes long enough to cut it off meanwhile.
+    let dawdle = format!(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+         CREATE TRIGGER dawdle AFTER INSERT ON process_events FOR EACH ROW WHEN (NEW.cnj = '{}')
+         EXECUTE FUNCTION dawdle()",
+        number(0).masked()
+    );
+    Postgres::shared().execute(database.name(), &dawdle);
+    let (late, other) = (of(0, 2, vec![movement(1, "a")]), of(1, 2, vec![movement(1, "b")]));
+    let freezing = frozen.store(&late);
+    let going_on = async {
+        let sleeping = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        eventually(PATIENCE, "the last statement runs", async || !column(&database, sleeping).is_empty()).await;
+        proxy.blackhole();
+        novelty(&healthy, &other).await
+    };
+    let (cut_off, said) = futures_util::future::join(freezing, going_on).await;
+    assert!(cut_off.is_err(), "{cut_off:?}");
+    assert_eq!(said, Novelty { first_sight: false, events: 1, newest_event: Some(1) });
+    let heard: Vec<Cnj> = events(&healthy, 0, None).await.iter().map(|event| event.cnj).collect();
+    assert_eq!(heard, [number(1)]);
 }
 
 /// Paid for while PostgreSQL was away, stored when it is back: that is news at that moment, like any other.
