@@ -55,12 +55,8 @@ impl Courier {
         loop {
             let places = self.settings.most_deliveries.saturating_sub(self.in_flight.get());
             let claimed = if places == 0 { Vec::new() } else { self.claim(places).await };
-            let has_more = !claimed.is_empty() && claimed.len() >= places;
             for delivery in claimed {
                 self.start(delivery);
-            }
-            if has_more && places < self.settings.most_deliveries {
-                continue;
             }
             tokio::select! {
                 () = feed.closed() => return,

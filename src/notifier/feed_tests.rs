@@ -147,7 +147,7 @@ async fn an_outage_is_waited_for() {
     assert_eq!(numbers(&mut stream, 3).await, [4, 5, 6]);
     assert_eq!(numbers(&mut resumed, 4).await, [3, 4, 5, 6]);
     world.table.store([7]);
-    assert_eq!(numbers(&mut fresh, 1).await.len(), 1);
+    assert!(!numbers(&mut fresh, 1).await.is_empty());
 }
 
 #[actix_rt::test]
@@ -189,17 +189,18 @@ async fn streams_are_bounded_and_end_with_the_service() {
 }
 
 #[actix_rt::test]
-async fn a_thousand_streams_read_the_table_as_one() {
-    let world = World::new(|_| ());
+async fn many_streams_read_the_table_as_one() {
+    let world = World::new(|settings| settings.look_every = Duration::from_secs(3600));
     let mut streams = Vec::new();
     for _ in 0..200 {
         streams.push(world.listen(None, None).await.unwrap());
     }
     let before = world.table.reads.load(Ordering::SeqCst);
     world.table.store(1..=50);
+    world.bell.ring(50);
     for stream in &mut streams {
         assert_eq!(numbers(stream, 50).await.len(), 50);
     }
     let reads = world.table.reads.load(Ordering::SeqCst) - before;
-    assert!(reads < 150, "{reads}");
+    assert!(reads < 10, "{reads}");
 }

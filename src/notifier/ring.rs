@@ -163,14 +163,16 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         /// Whoever follows chunk by chunk gets each event once and in order, whatever the sizes and bounds.
         #[test]
-        fn following_misses_nothing(count in 1..400_u64, large in 0..400_u64, start in 0..400_u64) {
+        fn following_misses_nothing(count in 1..120_u64, large in 0..7_u64, start in 0..120_u64) {
             let mut ring = Ring::default();
             ring.restart(0);
             for id in 1..=count {
                 let mut event = event(id, cnj(0));
-                if id % 7 == large % 7 { event.movement.text = "x".repeat(30_000); }
+                if id % 7 == large { event.movement.text = "x".repeat(30_000); }
                 ring.extend(&[event], 1_000, usize::MAX);
             }
             let (mut position, mut seen) = (start, Vec::new());

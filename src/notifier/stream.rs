@@ -64,7 +64,7 @@ impl NewsStream {
         }
         if !self.is_open {
             self.is_open = true;
-            return Some(frame::opening(self.to_tell()));
+            return Some(frame::opening(self.untold()));
         }
         let silence = Deadline::after(now, self.feed.shared.settings.heartbeat);
         let feed = self.feed.clone();
@@ -72,7 +72,7 @@ impl NewsStream {
             biased;
             () = feed.closed() => None,
             piece = self.events() => Some(piece),
-            () = sleep_until(silence.instant().into()) => Some(frame::heartbeat(self.to_tell())),
+            () = sleep_until(silence.instant().into()) => Some(frame::heartbeat(self.untold())),
         }
     }
 
@@ -130,7 +130,7 @@ impl NewsStream {
     }
 
     /// The number to tell, unless the client knows it.
-    fn to_tell(&mut self) -> Option<u64> {
+    fn untold(&mut self) -> Option<u64> {
         let Position::After(position) = self.position else { return None };
         (self.told.replace(position) != Some(position)).then_some(position)
     }

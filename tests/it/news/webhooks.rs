@@ -181,17 +181,30 @@ async fn a_node_that_dies_between_claim_and_answer_leaves_the_delivery_to_the_ne
 #[actix_web::test]
 async fn a_redirect_is_not_followed_and_a_gone_subscriber_is_left_in_peace_until_it_is_wanted_again() {
     let database = Postgres::shared().database("hooks gone");
-    let house = plan(&database).build().await;
+    let patient = plan(&database).with(|settings| {
+        settings.notifier.attempt_within = Duration::from_secs(20);
+        settings.notifier.lease = Duration::from_secs(60);
+    });
+    let house = patient.build().await;
     let writer = Writer::on(&database.url).await;
     let mut case = writer.case(0).await;
     let inside = Receiver::start();
     let target = inside.url();
     let redirecting = Receiver::saying(move |_, _| Some(format!("307 X\r\nlocation: {target}")));
-    let gone = Receiver::saying(|n, _| Some(if n == 0 { "410 X" } else { "200 X" }.to_owned()));
+    // It says so once the second event is queued for it.
+    let is_queued = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_queued);
+    let gone = Receiver::saying(move |n, _| {
+        while !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Some(if n == 0 { "410 X" } else { "200 X" }.to_owned())
+    });
     let (redirecting_id, _) = subscribe(&house, &redirecting.url(), None).await;
     let (gone_id, _) = subscribe(&house, &gone.url(), None).await;
     writer.goes_on(&mut case).await;
     writer.goes_on(&mut case).await;
+    is_queued.store(true, Ordering::SeqCst);
     let of = |id: &str, what: &str| {
         value(&database, &format!("SELECT {what} FROM webhook_deliveries WHERE subscriber = '{id}'"))
     };
