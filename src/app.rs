@@ -138,13 +138,15 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, .. } = tree;
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
             door: Arc::new(door),
+            news,
+            webhooks: Arc::new(webhooks),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
@@ -223,6 +225,8 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
+        // Streams would otherwise be waited for.
+        self.http.news.close();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {

@@ -11,6 +11,7 @@ pub mod fetcher;
 pub mod http;
 pub mod journal;
 pub mod ledger;
+pub mod notifier;
 pub mod postgres_tier;
 pub mod redis_tier;
 pub mod resilience;

@@ -18,6 +18,9 @@ use crate::coordinator::{Coordinators, Shared};
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::notifier::target::{Gate, SystemNames};
+use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
+use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
@@ -40,6 +43,8 @@ pub(super) struct Tree {
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
+    pub(super) news: Feed,
+    pub(super) webhooks: StoredWebhooks,
 }
 
 impl Tree {
@@ -58,14 +63,16 @@ impl Tree {
         let patience = &settings.supervision;
 
         let postgres_status = PostgresStatus::default();
+        let bell = NewsBell::default();
         let postgres = {
             let settings = database.settings().clone();
             let (clock, metrics) = (Arc::clone(clock), metrics.clone());
-            let (status, journal) = (postgres_status.clone(), journal.clone());
+            let (status, journal, bell) = (postgres_status.clone(), journal.clone(), bell.clone());
             supervisor.child(tier(patience, "postgres", move || {
-                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                let (clock, status) = (Arc::clone(&clock), status.clone());
+                let (journal, bell) = (journal.clone(), bell.clone());
                 #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
-                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal, bell)
                     .expect("a pool can be made")
             }))
         };
@@ -79,6 +86,33 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
+        let mut notifier = settings.notifier.clone();
+        if settings.database_url.is_none() {
+            // Nobody else stores anything, and its one connection is the lookups' own.
+            notifier.look_every = notifier.look_idle;
+        }
+        let log = StoredEvents::new(postgres.clone(), Arc::clone(clock), notifier.patience);
+        let news = Feed::new(Arc::new(log.clone()), notifier.clone(), Arc::clone(clock), metrics.clone());
+        let gate = Gate::new(Arc::new(SystemNames), notifier.webhook_private);
+        let parts = NotifierParts {
+            postgres: postgres.clone(),
+            log: Arc::new(log),
+            feed: news.clone(),
+            bell: bell.clone(),
+            gate: gate.clone(),
+            settings: notifier.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            metrics: metrics.clone(),
+        };
+        supervisor.child(tier(patience, "notifier", move || Notifier::new(parts.clone())));
+        let webhooks = StoredWebhooks {
+            postgres: postgres.clone(),
+            gate,
+            settings: notifier,
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+        };
         let (court, shelf) = (fetcher.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let wishes = Arc::new(WishList::default());
@@ -118,7 +152,7 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books, news, webhooks })
     }
 }
 

@@ -2,7 +2,7 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`: one concern each, with
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`: one concern each, with
 //!   the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
@@ -11,6 +11,7 @@ pub mod budget;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
+pub mod notifier;
 pub mod postgres;
 pub mod reader;
 pub mod redis;
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 use self::coordinator::{CoordinatorSettings, Patience};
 use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
+use self::notifier::NotifierSettings;
 use self::reader::{Mistakes, Reader};
 use self::redis::RedisSettings;
 use self::server::ServerSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
+    /// Telling others what is new.
+    pub notifier: NotifierSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -80,6 +84,7 @@ impl Settings {
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
+            notifier: NotifierSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

@@ -3,7 +3,7 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news.
+//! - `caller`: on whose behalf. `update`: a request to look at the court. `diff`, `event`: what is news, and a piece of it.
 //! - `calendar`, `rhythm`, `lifetime`: how often it moves, and how long a copy of it counts as fresh.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
@@ -16,6 +16,7 @@ pub mod coding;
 pub mod court;
 mod court_table;
 pub mod degree;
+pub mod diff;
 pub mod entry;
 pub mod event;
 pub mod fold;

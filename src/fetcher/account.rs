@@ -241,11 +241,11 @@ impl Account {
         let Some(cnj) = errand.cnj.filter(|_| self.parts.budget.is_capped()) else { return Ok(prepaid) };
         for endpoint in endpoints {
             self.standing().check(*endpoint, self.parts.clock.monotonic()).map_err(|hold| self.refusal(hold))?;
-            prepaid.cnj = Some(cnj);
-            if let Some(draw) = self.parts.budget.draw(self.expected(*endpoint), errand.lane).await? {
-                self.prepaid().entry(cnj).or_default().push(draw);
-            }
         }
+        let amounts: Vec<u64> = endpoints.iter().map(|endpoint| self.expected(*endpoint)).collect();
+        let draws = self.parts.budget.draw_all(&amounts, errand.lane).await?;
+        prepaid.cnj = Some(cnj);
+        self.prepaid().entry(cnj).or_default().extend(draws);
         Ok(prepaid)
     }
 

@@ -1,8 +1,8 @@
 //! The caps: money is set aside in PostgreSQL before a request is sent, so that all nodes together stay within them.
 //!
-//! A node keeps a little money set aside for itself (the local reserve, portion by portion), so that readers are still served when PostgreSQL is away; it is
-//! part of the cap, not beside it. Background work has no claim to it. What a request really cost is settled when its row of the ledger
-//! is stored.
+//! A node keeps a little money set aside for itself (the local reserve, portion by portion), so that readers are still served when
+//! PostgreSQL is away; it is part of the cap, not beside it. Background work has no claim to it. What a request really cost is settled
+//! when its row of the ledger is stored.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,8 +32,8 @@ const MOST_UNUSED: usize = 10_000;
 
 /// Where money is set aside.
 pub trait Vault: Debug + Send + Sync {
-    /// Sets money aside under a name, if the caps allow it.
-    fn reserve(&self, id: Id, centavos: u64) -> BoxFuture<'_, Result<Reserved, VaultAway>>;
+    /// Sets money aside, for all that is wanted or for none of it, if the caps allow it.
+    fn reserve(&self, wanted: Vec<Draw>) -> BoxFuture<'_, Result<Reserved, VaultAway>>;
     /// Gives back what is left of reservations.
     fn release(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<(), VaultAway>>;
 }
@@ -112,11 +112,15 @@ impl Budget {
         if self.vault.is_none() || centavos == 0 {
             return Ok(());
         }
+        self.check_all(&[centavos], lane)
+    }
+
+    fn check_all(&self, amounts: &[u64], lane: Lane) -> Result<(), Refusal> {
         let now = self.clock.monotonic();
         let state = self.lock();
-        let has_reserve = lane == Lane::Interactive && state.reserve.iter().any(|part| part.is_good_for(centavos, now));
+        let has_reserve = || lane == Lane::Interactive && state.out_of_reserve(amounts, now).is_some();
         match state.exhausted {
-            Some(exhausted) if now < exhausted.believed_until && !has_reserve => {
+            Some(exhausted) if now < exhausted.believed_until && !has_reserve() => {
                 Err(refusal(exhausted.ends_at.saturating_duration_since(now)))
             }
             _ => Ok(()),
@@ -128,30 +132,40 @@ impl Budget {
     /// # Errors
     /// The refusal, when the caps do not allow it or nobody can say whether they do.
     pub async fn draw(&self, centavos: u64, lane: Lane) -> Result<Option<Draw>, Refusal> {
-        let Some(vault) = self.vault.as_ref().filter(|_| centavos > 0) else { return Ok(None) };
-        self.check(centavos, lane)?;
-        let id = Id::new(self.random.bits());
-        let mut asking = Asking { budget: self, id: Some(id) };
-        let reserved = vault.reserve(id, centavos).await;
-        asking.id = None;
+        Ok(self.draw_all(&[centavos], lane).await?.pop())
+    }
+
+    /// Sets money aside for several requests that are of no use without each other: for all or for none. Those that are free need none.
+    ///
+    /// # Errors
+    /// As [`Budget::draw`].
+    pub async fn draw_all(&self, amounts: &[u64], lane: Lane) -> Result<Vec<Draw>, Refusal> {
+        let amounts: Vec<u64> = amounts.iter().copied().filter(|centavos| *centavos > 0).collect();
+        let Some(vault) = self.vault.as_ref().filter(|_| !amounts.is_empty()) else { return Ok(Vec::new()) };
+        self.check_all(&amounts, lane)?;
+        let name = |centavos: &u64| Draw { reservation: Id::new(self.random.bits()), centavos: *centavos };
+        let wanted: Vec<Draw> = amounts.iter().map(name).collect();
+        let mut asking = Asking { budget: self, wanted };
+        let reserved = vault.reserve(asking.wanted.clone()).await;
+        let wanted = std::mem::take(&mut asking.wanted);
         let now = self.clock.monotonic();
         let mut state = self.lock();
         let refused = match reserved {
-            Ok(Reserved::Granted { .. }) => return Ok(Some(Draw { reservation: id, centavos })),
+            Ok(Reserved::Granted { .. }) => return Ok(wanted),
             Ok(Reserved::Exhausted { ends_in, .. }) => {
                 let ends_at = later(now, ends_in);
                 state.exhausted = Some(Exhausted { believed_until: later(now, BELIEVED_FOR.min(ends_in)), ends_at });
                 refusal(ends_in)
             }
             Err(VaultAway) => {
-                state.undo(id);
+                wanted.iter().for_each(|draw| state.undo(draw.reservation));
                 refusal(AWAY_RETRY)
             }
         };
-        match state.reserve.iter().position(|part| part.is_good_for(centavos, now)) {
-            Some(at) if lane == Lane::Interactive => {
-                let Portion { id, centavos, .. } = state.reserve.swap_remove(at);
-                Ok(Some(Draw { reservation: id, centavos }))
+        match state.out_of_reserve(&amounts, now) {
+            Some((drawn, left)) if lane == Lane::Interactive => {
+                state.reserve = left;
+                Ok(drawn)
             }
             _ => Err(refused),
         }
@@ -187,7 +201,7 @@ impl Budget {
         }
         for _ in 0..missing {
             let id = Id::new(self.random.bits());
-            let reserved = vault.reserve(id, price).await;
+            let reserved = vault.reserve(vec![Draw { reservation: id, centavos: price }]).await;
             let mut state = self.lock();
             match reserved {
                 Ok(Reserved::Granted { ends_in }) => {
@@ -223,21 +237,34 @@ impl Budget {
     }
 }
 
-/// A reservation being made. Should nobody wait for it any more, it is undone.
+/// Reservations being made. Should nobody wait for them any more, they are undone.
 struct Asking<'a> {
     budget: &'a Budget,
-    id: Option<Id>,
+    wanted: Vec<Draw>,
 }
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.budget.lock().undo(id);
+        if !self.wanted.is_empty() {
+            let mut state = self.budget.lock();
+            self.wanted.iter().for_each(|draw| state.undo(draw.reservation));
         }
     }
 }
 
 impl State {
+    /// These amounts out of the local reserve, and what is left of it then; none if there is too little for all of them.
+    fn out_of_reserve(&self, amounts: &[u64], now: Instant) -> Option<(Vec<Draw>, Vec<Portion>)> {
+        let mut left = self.reserve.clone();
+        let mut take = |centavos: u64| {
+            let at = left.iter().position(|part| part.is_good_for(centavos, now))?;
+            let Portion { id, centavos, .. } = left.swap_remove(at);
+            Some(Draw { reservation: id, centavos })
+        };
+        let drawn = amounts.iter().map(|centavos| take(*centavos)).collect::<Option<Vec<Draw>>>()?;
+        Some((drawn, left))
+    }
+
     fn undo(&mut self, id: Id) {
         if self.unused.len() < MOST_UNUSED {
             self.unused.push(id);

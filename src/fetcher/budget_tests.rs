@@ -36,15 +36,16 @@ impl Fake {
 }
 
 impl Vault for Fake {
-    fn reserve(&self, id: Id, centavos: u64) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
+    fn reserve(&self, wanted: Vec<Draw>) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
         async move {
             if self.0.away.load(Ordering::SeqCst) {
                 return Err(VaultAway);
             }
-            if self.reserved() + centavos > self.0.cap {
+            if self.reserved() + wanted.iter().map(|draw| draw.centavos).sum::<u64>() > self.0.cap {
                 return Ok(Reserved::Exhausted { period: Period::Day, ends_in: HOUR });
             }
-            self.0.reserved.lock().unwrap().insert(id, centavos);
+            let wanted = wanted.into_iter().map(|draw| (draw.reservation, draw.centavos));
+            self.0.reserved.lock().unwrap().extend(wanted);
             Ok(Reserved::Granted { ends_in: HOUR })
         }
         .boxed()
@@ -130,9 +131,9 @@ async fn a_small_cap_has_no_reserve() {
 struct Slow(Fake);
 
 impl Vault for Slow {
-    fn reserve(&self, id: Id, centavos: u64) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
+    fn reserve(&self, wanted: Vec<Draw>) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
         async move {
-            let _granted = self.0.reserve(id, centavos).await;
+            let _granted = self.0.reserve(wanted).await;
             std::future::pending().await
         }
         .boxed()
@@ -151,4 +152,25 @@ async fn who_leaves_while_money_is_set_aside_strands_none() {
     assert_eq!(fake.reserved(), 300);
     budget.tend(0).await;
     assert_eq!(fake.reserved(), 0);
+}
+
+#[actix_rt::test]
+async fn for_requests_that_belong_together_there_is_money_for_all_or_for_none() {
+    let (budget, vault) = budget(900);
+    let drawn = budget.draw_all(&[300, 0, 200], Lane::Interactive).await.unwrap();
+    assert_eq!(drawn.iter().map(|draw| draw.centavos).collect::<Vec<_>>(), [300, 200], "what is free needs none");
+    assert!(budget.draw_all(&[300, 200], Lane::Interactive).await.is_err());
+    assert_eq!(vault.reserved(), 500);
+}
+
+#[actix_rt::test]
+async fn the_reserve_too_is_good_for_all_or_for_none() {
+    let (budget, vault) = budget(100_000);
+    budget.tend(300).await;
+    vault.away(true);
+    assert!(budget.draw(300, Lane::Interactive).await.is_ok());
+    assert!(budget.draw_all(&[300, 200], Lane::Interactive).await.is_ok());
+    assert!(budget.draw_all(&[300, 200], Lane::Interactive).await.is_err());
+    assert!(budget.draw(300, Lane::Interactive).await.is_ok(), "the last portion was not lost");
+    assert!(budget.draw(300, Lane::Interactive).await.is_err());
 }

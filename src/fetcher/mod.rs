@@ -43,7 +43,7 @@ mod setback;
 pub mod standing;
 pub mod stock;
 mod tally;
-mod tls;
+pub(crate) mod tls;
 pub mod transport;
 pub mod update_messages;
 pub mod vault;

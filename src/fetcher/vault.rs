@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::budget::{Vault, VaultAway};
 use crate::ambient::SharedClock;
-use crate::ledger::call::Id;
+use crate::ledger::call::{Draw, Id};
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::ledger::messages::{Caps, Release, Reserve, Reserved};
 use crate::resilience::deadline::Deadline;
@@ -42,8 +42,8 @@ impl PostgresVault {
 }
 
 impl Vault for PostgresVault {
-    fn reserve(&self, id: Id, centavos: u64) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
-        let reserve = Reserve { node: self.node, id, centavos, caps: self.caps };
+    fn reserve(&self, wanted: Vec<Draw>) -> BoxFuture<'_, Result<Reserved, VaultAway>> {
+        let reserve = Reserve { node: self.node, wanted, caps: self.caps };
         async move {
             match self.postgres.ask(reserve, self.patience()).await {
                 Ok(Ok(reserved)) => Ok(reserved),

@@ -13,6 +13,7 @@ use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
+use crate::notifier::{Feed, WebhookDesk};
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
@@ -143,6 +144,10 @@ pub struct Services {
     pub court: Arc<dyn CourtDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
 }
 
 /// Everything a handler uses; cloning shares it.
@@ -166,6 +171,10 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -183,9 +192,23 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door } = services;
+        let Services { lookups, readiness, books, court, door, news, webhooks } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, renders, closing }
+        Self {
+            lookups,
+            readiness,
+            books,
+            court,
+            door,
+            news,
+            webhooks,
+            metrics,
+            clock,
+            random,
+            settings,
+            renders,
+            closing,
+        }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

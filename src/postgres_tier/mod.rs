@@ -15,8 +15,10 @@ mod pool;
 mod queries;
 mod schema;
 pub mod status;
+mod store;
 mod tier;
 pub mod updates;
+pub mod webhooks;
 
 pub use actor::PostgresTier;
 pub use status::PostgresStatus;

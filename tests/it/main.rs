@@ -12,6 +12,7 @@ mod faults;
 mod http;
 mod ledger;
 mod limits;
+mod news;
 mod outcomes;
 mod pace;
 mod postgres;

@@ -11,6 +11,7 @@ use super::problem::Problem;
 
 pub mod admin;
 pub mod detailed;
+pub mod events;
 pub mod health;
 pub mod lookup;
 pub mod metrics;
@@ -32,6 +33,8 @@ pub fn mount(config: &mut ServiceConfig) {
     config
         .service(read(&format!("{DETAILED_PREFIX}{{cnj:.*}}{DETAILED_SUFFIX}"), web::to(detailed::page)))
         .service(read("/api/v1/process-movements/{cnj:.*}/summary", web::to(summary::page)))
+        .service(read("/api/v1/process-movements/{cnj:.*}/events", web::to(events::of_process)))
+        .service(read("/api/v1/events", web::to(events::of_all)))
         .service(updates::request_page("/api/v1/process-updates/{cnj:.*}/request"))
         .service(read("/api/v1/process-updates/{cnj:.*}/status", web::to(updates::status)))
         .service(read("/health/live", web::to(health::live)))

@@ -175,6 +175,8 @@ impl House {
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
+                news: super::events::no_news(),
+                webhooks: Arc::new(super::webhooks::NoWebhooks),
             },
             Metrics::new(),
             Arc::new(Stopped),

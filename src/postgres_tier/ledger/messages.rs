@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::Message;
 
 use crate::domain::snapshot::Provider;
-use crate::ledger::call::{Call, Endpoint, Id};
+use crate::ledger::call::{Call, Draw, Endpoint, Id};
 use crate::ledger::report::{Avoided, BudgetReport, Days, LedgerReport};
 use crate::postgres_tier::messages::PostgresError;
 
@@ -26,18 +26,17 @@ impl StoreCalls {
     pub const BATCH: usize = 1_000;
 }
 
-/// Sets money aside, unless that would exceed a cap. Repeated with the same id it sets aside once.
+/// Sets money aside, for all that is wanted or for none of it, unless that would exceed a cap. Repeated with the same names it sets
+/// aside once.
 ///
-/// After an error it may still have been done: [`Release`] the id.
+/// After an error it may still have been done: [`Release`] the names.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Reserved, PostgresError>")]
 pub struct Reserve {
     /// The process that asks.
     pub node: Id,
-    /// Names the reservation.
-    pub id: Id,
-    /// How much.
-    pub centavos: u64,
+    /// One for each request.
+    pub wanted: Vec<Draw>,
     /// What must not be exceeded.
     pub caps: Caps,
 }

@@ -89,7 +89,7 @@ fn line(cap_centavos: Option<u64>, spent_centavos: u64, reserved_centavos: u64) 
     }
 }
 
-/// What `reserve_budget` answers; `None` for a word that it does not have.
+/// What `reserve_budgets` answers; `None` for a word that it does not have.
 pub(super) fn reserved(answer: &str, ends_in_ms: i64) -> Option<Reserved> {
     let ends_in = Duration::from_millis(counted(ends_in_ms));
     match answer {

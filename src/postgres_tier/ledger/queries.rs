@@ -17,10 +17,10 @@ use crate::ledger::report::{BudgetReport, LedgerReport};
 
 diesel::define_sql_function! {
     /// Typed, so that its statement is prepared once for each connection: one round trip each time.
-    fn reserve_budget(
+    fn reserve_budgets(
         node: Text,
-        id: Text,
-        centavos: BigInt,
+        ids: Array<Text>,
+        centavos: Array<BigInt>,
         day_cap: Nullable<BigInt>,
         month_cap: Nullable<BigInt>,
     ) -> Record<(Text, BigInt)>;
@@ -101,14 +101,10 @@ async fn store_batch(connection: &mut AsyncPgConnection, node: Id, calls: &[Call
 
 /// Sets money aside, if the caps allow it.
 pub(super) async fn reserve(connection: &mut AsyncPgConnection, reserve: &Reserve) -> QueryResult<Reserved> {
-    let Reserve { node, id, centavos, caps } = reserve;
-    let call = reserve_budget(
-        node.to_string(),
-        id.to_string(),
-        stored(*centavos),
-        caps.day.map(stored),
-        caps.month.map(stored),
-    );
+    let Reserve { node, wanted, caps } = reserve;
+    let (ids, amounts): (Vec<String>, Vec<i64>) =
+        wanted.iter().map(|draw| (draw.reservation.to_string(), stored(draw.centavos))).unzip();
+    let call = reserve_budgets(node.to_string(), ids, amounts, caps.day.map(stored), caps.month.map(stored));
     let (answer, ends_in_ms): (String, i64) = diesel::select(call).get_result(connection).await?;
     reserved(&answer, ends_in_ms).ok_or(diesel::result::Error::NotFound)
 }

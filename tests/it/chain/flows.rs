@@ -142,10 +142,6 @@ async fn a_shorter_freshness_reaches_what_is_stored() {
     house.lookup(&cnj).await;
     house.close().await;
     let house = plan().with(|settings| settings.coordinator.db_ttl = Duration::from_millis(1)).build().await;
-    assert_eq!(
-        (house.lookup(&cnj).await.source(), house.fetches()),
-        ("api", 1),
-        "a new vendor has looked at the court since"
-    );
+    assert_eq!(house.lookup(&cnj).await.source(), "api", "whether it buys or confirms, the vendor is asked");
     house.close().await;
 }

@@ -144,8 +144,7 @@ async fn a_crowd_at_the_end_of_a_cap_buys_whole_processes_and_no_halves() {
     let served = answers.iter().filter(|answer| answer.status == 200).count();
     let charged = nodes[0].vendor().charged();
     assert_eq!(i64::try_from(served).expect("a count") * 2 * PRICE, charged, "halves were bought");
-    // Those who drew for a cover and found nothing left for its movements give it back, too late for this crowd.
-    assert!(served >= 5, "{served} of the 15 that there is money for");
+    assert!(served >= 14, "{served} of the 15 that there is money for");
     close_all(nodes).await;
 }
 

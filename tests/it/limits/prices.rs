@@ -53,8 +53,8 @@ async fn spend(cap: i64, price: i64) -> (i64, usize, i64) {
 async fn a_cheaper_vendor_is_used_to_the_end_of_the_cap() {
     let (charged, dearer, _) = spend(9_000, 100).await;
     assert_eq!(dearer, 0);
-    // A crowd of three nodes keeps one another from the last of it: see `caps`.
-    assert!((3_000..=9_000).contains(&charged), "{charged}");
+    // What is left is less than one more process.
+    assert!((8_801..=9_000).contains(&charged), "{charged}");
 }
 
 /// What was sent before the first answer named the price was set aside at the configured one, and only that can exceed the cap.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::future::{join, join_all, join4};
 use juscache::domain::snapshot::Provider;
-use juscache::ledger::call::{Call, Id};
+use juscache::ledger::call::{Call, Draw, Id};
 use juscache::ledger::report::Days;
 use juscache::postgres_tier::ledger::messages::{
     AccountBooks, BalanceBase, Caps, CloseAccount, Period, ReadAccount, ReadBudget, ReadLedger, Release, ReleaseNode,
@@ -23,7 +23,11 @@ fn day_cap(centavos: u64) -> Caps {
 }
 
 fn reserve(id: u128, centavos: u64, caps: Caps) -> Reserve {
-    Reserve { node: NODE, id: Id::new(id), centavos, caps }
+    Reserve { node: NODE, wanted: vec![draw(id, centavos)], caps }
+}
+
+fn draw(id: u128, centavos: u64) -> Draw {
+    Draw { reservation: Id::new(id), centavos }
 }
 
 fn is_granted(reserved: Reserved) -> bool {
@@ -123,6 +127,24 @@ async fn a_repeated_question_sets_aside_once() {
     assert!(!books.reserve(2, 1, day_cap(10)).await);
     assert!(books.reserve(3, 0, day_cap(10)).await, "nothing is always to be had");
     assert_eq!(books.reservations(), "1 10");
+    books.assert_exact();
+}
+
+/// A cover whose movements cannot be paid is money lost.
+#[actix_web::test]
+async fn for_two_there_is_money_for_both_or_for_neither() {
+    let books = Books::new("both").await;
+    let both = async |first: (u128, u64), second: (u128, u64)| {
+        let wanted = vec![draw(first.0, first.1), draw(second.0, second.1)];
+        is_granted(books.tier.ask(Reserve { wanted, ..reserve(0, 0, day_cap(100)) }).await)
+    };
+    assert!(both((1, 30), (2, 20)).await);
+    assert!(both((1, 30), (2, 20)).await, "asked again, it is there");
+    for (first, second) in [(40, 11), (51, 10), (10, 51), (60, 60)] {
+        assert!(!both((3, first), (4, second)).await, "{first} {second}");
+        assert_eq!((books.reservations().as_str(), books.now().as_str()), ("1 30 2 20", "0 50"));
+    }
+    assert!(both((3, 25), (4, 25)).await);
     books.assert_exact();
 }
 
@@ -313,12 +335,8 @@ async fn everything_at_once_ends_with_exact_sums() {
             let base = round * 10_000 + place * 1_000;
             let node_id = Id::new(place);
             let reserves = join_all((0..20).map(|n| {
-                node.ask(Reserve {
-                    node: node_id,
-                    id: Id::new(base + n),
-                    centavos: 3 + u64::try_from(n).unwrap(),
-                    caps: Caps::default(),
-                })
+                let wanted = vec![draw(base + n, 3 + u64::try_from(n).unwrap())];
+                node.ask(Reserve { node: node_id, wanted, caps: Caps::default() })
             }));
             reserves.await;
             // Moments in a different order on every node, half of the rows of a neighbour too.
@@ -338,7 +356,8 @@ async fn everything_at_once_ends_with_exact_sums() {
                 let booked_centavos = read.booked_centavos;
                 node.ask(CloseAccount { provider, round: 0, balance_centavos: 0, booked_centavos, uncharged }).await
             };
-            let more = node.ask(Reserve { node: node_id, id: Id::new(base + 999), centavos: 5, caps: Caps::default() });
+            let wanted = vec![draw(base + 999, 5)];
+            let more = node.ask(Reserve { node: node_id, wanted, caps: Caps::default() });
             join4(stores, node.ask(release), close, more).await;
         });
         join_all(work).await;

@@ -1,0 +1,1 @@
+DROP FUNCTION reserve_budgets(text, text[], bigint[], bigint, bigint);
