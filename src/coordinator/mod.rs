@@ -139,3 +139,7 @@ impl Coordinators {
         self.shards.get(usize::try_from(xxh3_64(cnj.bytes()) % count).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+#[path = "face_tests.rs"]
+mod tests;
