@@ -37,9 +37,10 @@ pub fn after_creation(said: &Said, tries: u32, settings: &WatchSettings) -> Next
     }
 }
 
-/// After reading the monitor `id`. One that is gone is wanted again, and looked for before another is created. None: nothing was
-/// learned, and the stored state stays as it is until the wait is over.
-#[must_use]
+/// After reading a monitor. One that is gone is wanted again, and looked for before another is created.
+///
+/// # Errors
+/// Nothing was learned: the stored state stays as it is, and this is how long one would wait.
 pub fn after_check(said: &Said, tries: u32, settings: &WatchSettings) -> Result<Next, Duration> {
     match said {
         Ok(Some(monitor)) => Ok(as_told(monitor, tries, settings)),

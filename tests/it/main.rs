@@ -20,3 +20,4 @@ mod postgres;
 mod supervision;
 mod support;
 mod updates;
+mod watch;

@@ -171,7 +171,9 @@ fn note(body: &[u8], limit: usize) -> Result<Note, Problem> {
         return Ok(Note::Keep);
     }
     let wrong = |detail: &'static str| Problem::new(Kind::InvalidParameter, detail);
+    // By way of an object, because a list would be taken for the fields in their order.
     let wish: Wish = serde_json::from_slice(body)
+        .and_then(|object: serde_json::Map<_, _>| serde_json::from_value(object.into()))
         .map_err(|_error| wrong("O corpo deve ser um objeto JSON com, no máximo, o campo `note` (texto ou null)."))?;
     let Some(note) = wish.note else {
         return Ok(Note::Keep);
