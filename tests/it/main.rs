@@ -10,6 +10,7 @@ mod books;
 mod callbacks;
 mod chain;
 mod faults;
+mod freshness;
 mod http;
 mod ledger;
 mod limits;
