@@ -18,3 +18,4 @@ pub mod sandbox;
 pub mod supervision;
 pub mod telemetry;
 pub mod updates;
+pub mod warm;

@@ -2,8 +2,8 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`: one concern each, with
-//!   the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `warm`: one concern each,
+//!   with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
@@ -19,6 +19,7 @@ pub mod server;
 pub mod source;
 pub mod supervision;
 pub mod updates;
+pub mod warm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
 use self::updates::UpdateSettings;
+use self::warm::WarmSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
 /// The whole configuration.
@@ -61,6 +63,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
+    /// Loading lists in the background.
+    pub warm: WarmSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -72,14 +76,16 @@ impl Settings {
     /// With every wrong value at once, by name.
     pub fn read(source: &dyn Strings) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(source);
+        let coordinator = read_coordinator(&mut reader);
         let settings = Self {
             server: ServerSettings::read(&mut reader),
             admin_token: admin::read_token(&mut reader),
             data_dir: reader.text("JUSCACHE_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
             database_url: read_database_url(&mut reader),
-            coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
+            warm: WarmSettings::for_patience(coordinator.patience.hard),
+            coordinator,
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

@@ -3,7 +3,8 @@
 //!
 //! - `cnj`, `court`: the number and its court. `movement`, `snapshot`, `version`: the process.
 //! - `fold`, `degree`, `classify`, `phase`, `outcome`: what movements mean.
-//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news.
+//! - `caller`: on whose behalf. `update`: a request to look at the court. `event`: a piece of news. `warm`: a list of
+//!   processes to load.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod caller;
@@ -28,3 +29,4 @@ pub mod snapshot;
 pub mod update;
 pub mod version;
 pub mod view;
+pub mod warm;

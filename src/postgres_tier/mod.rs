@@ -17,6 +17,7 @@ mod schema;
 pub mod status;
 mod tier;
 pub mod updates;
+pub mod warm;
 
 pub use actor::PostgresTier;
 pub use status::PostgresStatus;
