@@ -39,6 +39,7 @@ use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
 use crate::updates::Updates;
 use crate::updates::messages::{self as updates, UpdateError};
+use crate::warm::WarmDesk;
 
 /// How long a start waits for the tier to find the database that was migrated just now.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -59,6 +60,7 @@ pub struct App {
     supervisor: Supervisor,
     vendors: Vendors,
     coordinators: Coordinators,
+    warm: WarmDesk,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -138,13 +140,14 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, warm, .. } = tree;
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
             door: Arc::new(door),
+            warm: Arc::new(warm.clone()),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
@@ -163,6 +166,7 @@ impl App {
             supervisor,
             vendors,
             coordinators,
+            warm,
             database,
             clock,
             lookup_limit,
@@ -223,6 +227,7 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
+        self.warm.close();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {

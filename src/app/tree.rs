@@ -24,6 +24,7 @@ use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
+use crate::warm::{self, WarmDesk, Warmer};
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
@@ -36,6 +37,7 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
+    pub(super) warm: WarmDesk,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -78,7 +80,7 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
-        let (court, shelf) = (fetcher.clone(), postgres.clone());
+        let (court, shelf, lists) = (fetcher.clone(), postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -118,7 +120,19 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        let warm = {
+            let settings = settings.warm;
+            let book = Arc::new(warm::book::Shelf::new(lists, Arc::clone(clock), settings.book_patience));
+            let looker = Arc::new(warm::looker::Chain::new(coordinators.clone(), Arc::clone(clock), &settings));
+            let (bell, random) = (warm::Bell::default(), Arc::clone(random));
+            let desk = WarmDesk::new(book.clone(), bell.clone(), Arc::clone(&random), settings);
+            let around = warm::Surroundings { book, looker, bell, random };
+            let factory = move || Warmer::new(settings, around.clone());
+            let shutdown_grace = settings.shutdown_grace;
+            supervisor.child(ChildSpec { shutdown_grace, ..tier(patience, "warmer", factory) });
+            desk
+        };
+        Ok(Self { supervisor, coordinators, updates, warm, postgres_status, vendors, books })
     }
 }
 

@@ -33,6 +33,9 @@ pub struct WarmSettings {
     pub most_doubts: u32,
     /// What PostgreSQL may take; a little more than its tier's own timeouts.
     pub book_patience: Duration,
+    /// What a lease is longer than everything that it covers: a busy machine is not
+    /// that late.
+    pub lease_margin: Duration,
     /// How often a word that PostgreSQL did not take is offered again.
     pub note_every: Duration,
     /// How long a node waits before it takes anything once PostgreSQL answers again: longer than `note_every`, so that the others have
@@ -71,6 +74,7 @@ impl Default for WarmSettings {
             most_attempts: 5,
             most_doubts: 50,
             book_patience: Duration::from_secs(6),
+            lease_margin: Duration::from_secs(10),
             note_every: Duration::from_secs(1),
             settle: Duration::from_secs(5),
             most_running: 100,
@@ -94,7 +98,6 @@ impl WarmSettings {
     /// How long a node that took a process keeps it from the others: longer than anything it may do with it.
     #[must_use]
     pub fn lease(&self) -> Duration {
-        const MARGIN: Duration = Duration::from_secs(10);
-        self.held_within + self.lookup_within + self.book_patience + MARGIN
+        self.held_within + self.lookup_within + self.book_patience + self.lease_margin
     }
 }

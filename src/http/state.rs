@@ -12,6 +12,7 @@ use super::admin::AdminDoor;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
+use crate::domain::warm::{FailedItem, WarmList};
 use crate::ledger::report::{Days, LedgerReport};
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
@@ -46,6 +47,30 @@ pub trait Books: Send + Sync {
     /// What was spent in these days.
     fn report(&self, days: Days) -> BoxFuture<'_, Result<LedgerReport, BooksAway>>;
 }
+
+/// Whoever loads lists of processes in the background. None costs anything to ask.
+pub trait Warmth: Send + Sync {
+    /// Takes a list in; none if too many run already.
+    fn accept(&self, cnjs: Vec<Cnj>, duplicates: usize) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>>;
+
+    /// The latest lists, the newest first.
+    fn latest(&self, most: usize) -> BoxFuture<'_, Result<Vec<WarmList>, ListsAway>>;
+
+    /// One list, with the first of its processes that failed; none if there is no such list.
+    fn read(
+        &self,
+        id: String,
+        most_failed: usize,
+    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>>;
+
+    /// Stops a list; none if there is no such list.
+    fn cancel(&self, id: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>>;
+}
+
+/// The lists cannot be read or changed now: the database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the lists cannot be reached now")]
+pub struct ListsAway;
 
 /// The books cannot be read now: the database is away. What is spent meanwhile is on disk and gets into them later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -114,6 +139,8 @@ pub struct HttpSettings {
     pub stale_if_error: Duration,
     /// Bytes of a request's body: more is 413.
     pub max_body: usize,
+    /// As `max_body`, for a list of processes to load: ten thousand numbers with their masks take 280 KiB.
+    pub max_list_body: usize,
     /// Cuts of large processes rendered at once beside the workers; more is 503.
     pub max_renders: usize,
 }
@@ -125,6 +152,7 @@ impl Default for HttpSettings {
             stale_while_revalidate: Duration::from_secs(60),
             stale_if_error: Duration::from_secs(7 * 24 * 60 * 60),
             max_body: 64 * 1024,
+            max_list_body: 512 * 1024,
             max_renders: 32,
         }
     }
@@ -143,6 +171,8 @@ pub struct Services {
     pub court: Arc<dyn CourtDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
+    /// Loads lists.
+    pub warm: Arc<dyn Warmth>,
 }
 
 /// Everything a handler uses; cloning shares it.
@@ -166,6 +196,8 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Loads lists.
+    pub warm: Arc<dyn Warmth>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -183,9 +215,9 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door } = services;
+        let Services { lookups, readiness, books, court, door, warm } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, renders, closing }
+        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, warm, renders, closing }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

@@ -18,3 +18,4 @@ mod postgres;
 mod supervision;
 mod support;
 mod updates;
+mod warm;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::identity::RequestId;
 use super::problem::Problem;
+use super::state::HttpSettings;
 
 pub mod admin;
 pub mod detailed;
@@ -41,6 +42,11 @@ pub fn mount(config: &mut ServiceConfig) {
         .service(read("/problems/{slug}", web::to(problems::page)))
         .configure(admin::mount)
         .default_service(web::to(unknown_page));
+}
+
+/// Bytes that a body may have at this address.
+pub(super) fn max_body(path: &str, settings: &HttpSettings) -> usize {
+    if path == admin::warm::PATH { settings.max_list_body } else { settings.max_body }
 }
 
 /// A page that is only read: GET and HEAD, which differ in the sent body alone.

@@ -23,12 +23,14 @@ use crate::domain::entry::Entry;
 use crate::domain::sample;
 use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
+use crate::domain::warm::{FailedItem, WarmList};
 use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
+    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, ListsAway, Lookups, Readiness, Report, Services,
+    TierLine, Warmth,
 };
 use crate::ledger::report::{Days, LedgerReport};
 use crate::resilience::Deadline;
@@ -138,6 +140,27 @@ impl Books for Shut {
     }
 }
 
+/// Lists that nobody can reach.
+struct NoLists;
+
+impl Warmth for NoLists {
+    fn accept(&self, _: Vec<Cnj>, _: usize) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn latest(&self, _: usize) -> BoxFuture<'_, Result<Vec<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn read(&self, _: String, _: usize) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn cancel(&self, _: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+}
+
 impl House {
     /// A house whose chain answers so.
     pub(crate) fn answering(answer: impl Fn(&Lookup) -> Result<Served, LookupError> + Send + Sync + 'static) -> Self {
@@ -174,6 +197,7 @@ impl House {
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
+                warm: Arc::new(NoLists),
             },
             Metrics::new(),
             Arc::new(Stopped),

@@ -9,4 +9,5 @@ mod encoding;
 mod refusals;
 mod shortcut;
 mod updates;
+mod warm;
 mod wire;

@@ -7,6 +7,7 @@ use super::{read, unknown_page};
 use crate::http::admin::door;
 
 pub mod ledger;
+pub mod warm;
 
 /// Adds the admin pages. The door stands before the list of them.
 pub(super) fn mount(config: &mut ServiceConfig) {
@@ -14,6 +15,8 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         web::scope("/api/v1/admin")
             .wrap(from_fn(door))
             .service(read("/ledger", web::to(ledger::page)))
+            .service(warm::lists_page("/warm"))
+            .service(warm::list_page("/warm/{id}"))
             .default_service(web::to(unknown_page)),
     );
 }
