@@ -101,9 +101,9 @@ BEGIN
         WHERE lists.state = 'running' AND (lists.paused_until IS NULL OR lists.paused_until <= now())
         ORDER BY lists.requested_at, lists.id
     ), due AS MATERIALIZED (
-        SELECT open.strikes, open.requested_at, picked.list, picked.position
+        SELECT open.strikes, open.requested_at, picked.list, picked.position, picked.cnj
         FROM open CROSS JOIN LATERAL (
-            SELECT waiting.list, waiting.position FROM warm_items AS waiting
+            SELECT waiting.list, waiting.position, waiting.cnj FROM warm_items AS waiting
             WHERE waiting.list = open.id AND waiting.state = 'waiting' AND waiting.next_attempt_at <= now()
               AND NOT EXISTS (SELECT FROM warm_items AS other WHERE other.cnj = waiting.cnj AND other.taken_until > now())
             ORDER BY waiting.next_attempt_at, waiting.position
@@ -112,15 +112,18 @@ BEGIN
             FOR UPDATE SKIP LOCKED
         ) AS picked
         LIMIT most
+    ), picks AS MATERIALIZED (
+        SELECT DISTINCT ON (due.cnj) due.list, due.position, due.strikes, due.requested_at
+        FROM due ORDER BY due.cnj, due.requested_at, due.list
     ), trials AS (
         -- While one is under way, nobody begins another.
         UPDATE warm_lists AS lists SET paused_until = now() + lease
-        FROM due WHERE lists.id = due.list AND due.strikes > 0 AND lists.state = 'running'
+        FROM picks WHERE lists.id = picks.list AND picks.strikes > 0 AND lists.state = 'running'
     )
     UPDATE warm_items AS taken
     SET next_attempt_at = now() + lease, taken_until = now() + lease, claims = taken.claims + 1
-    FROM due WHERE taken.list = due.list AND taken.position = due.position
-    RETURNING taken.list, taken.position, taken.cnj, taken.attempts, taken.claims, due.strikes, due.requested_at;
+    FROM picks WHERE taken.list = picks.list AND taken.position = picks.position
+    RETURNING taken.list, taken.position, taken.cnj, taken.attempts, taken.claims, picks.strikes, picks.requested_at;
 END
 $$;
 

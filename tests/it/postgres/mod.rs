@@ -22,3 +22,4 @@ mod schema;
 mod store;
 mod tls;
 mod updates;
+mod warm;
