@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 
 use crate::ambient::SharedClock;
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, WarmList};
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::http::state::{Books, BooksAway, ListsAway, Warmth};
 use crate::ledger::report::{Days, LedgerReport};
 use crate::postgres_tier::PostgresTier;
@@ -43,11 +43,7 @@ impl Warmth for WarmDesk {
         Self::latest(self, most).map_err(away).boxed()
     }
 
-    fn read(
-        &self,
-        id: String,
-        most_failed: usize,
-    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>> {
+    fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>> {
         Self::read(self, id, most_failed).map_err(away).boxed()
     }
 

@@ -184,6 +184,15 @@ pub struct FailedItem {
     pub attempts: u64,
 }
 
+/// A list, and what it says of single processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WarmDetail {
+    /// The list.
+    pub list: WarmList,
+    /// The first of those that were given up, in the list's order.
+    pub failures: Vec<FailedItem>,
+}
+
 /// A process that a node has taken, to look it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenItem {

@@ -12,7 +12,7 @@ use super::admin::AdminDoor;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, WarmList};
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::ledger::report::{Days, LedgerReport};
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
@@ -57,11 +57,7 @@ pub trait Warmth: Send + Sync {
     fn latest(&self, most: usize) -> BoxFuture<'_, Result<Vec<WarmList>, ListsAway>>;
 
     /// One list, with the first of its processes that failed; none if there is no such list.
-    fn read(
-        &self,
-        id: String,
-        most_failed: usize,
-    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>>;
+    fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>>;
 
     /// Stops a list; none if there is no such list.
     fn cancel(&self, id: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>>;

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::ambient::SharedClock;
-use crate::domain::warm::{FailedItem, ItemNote, TakenItem, WarmList};
+use crate::domain::warm::{ItemNote, TakenItem, WarmDetail, WarmList};
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages::PostgresError;
 use crate::postgres_tier::warm::messages::{
@@ -21,11 +21,7 @@ pub trait Book: Send + Sync {
     fn accept(&self, list: AcceptList) -> BoxFuture<'_, Result<Option<WarmList>, PostgresError>>;
 
     /// As [`ReadList`].
-    fn read(
-        &self,
-        id: String,
-        most_failed: usize,
-    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, PostgresError>>;
+    fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, PostgresError>>;
 
     /// As [`ReadLists`].
     fn latest(&self, most: usize) -> BoxFuture<'_, Result<Vec<WarmList>, PostgresError>>;
@@ -68,11 +64,7 @@ impl Book for Shelf {
         async move { self.postgres.ask_again(list, self.soon()).await.map_err(away)? }.boxed()
     }
 
-    fn read(
-        &self,
-        id: String,
-        most_failed: usize,
-    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, PostgresError>> {
+    fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, PostgresError>> {
         let read = ReadList { id, most_failed };
         async move { self.postgres.ask_again(read, self.soon()).await.map_err(away)? }.boxed()
     }

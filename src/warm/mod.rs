@@ -27,7 +27,7 @@ pub use self::worker::Surroundings;
 use crate::ambient::SharedRandom;
 use crate::config::warm::WarmSettings;
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, WarmList};
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::postgres_tier::messages::PostgresError;
 use crate::postgres_tier::warm::messages::AcceptList;
 
@@ -117,11 +117,7 @@ impl WarmDesk {
     ///
     /// # Errors
     /// As [`latest`](Self::latest).
-    pub fn read(
-        &self,
-        id: String,
-        most_failed: usize,
-    ) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, PostgresError>> {
+    pub fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, PostgresError>> {
         self.book.read(id, most_failed)
     }
 

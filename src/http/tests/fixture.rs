@@ -23,7 +23,7 @@ use crate::domain::entry::Entry;
 use crate::domain::sample;
 use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
-use crate::domain::warm::{FailedItem, WarmList};
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
 use crate::http::routes;
@@ -152,7 +152,7 @@ impl Warmth for NoLists {
         std::future::ready(Err(ListsAway)).boxed()
     }
 
-    fn read(&self, _: String, _: usize) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>> {
+    fn read(&self, _: String, _: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>> {
         std::future::ready(Err(ListsAway)).boxed()
     }
 

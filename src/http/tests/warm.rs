@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{ADMIN_TOKEN, CNJ, House, Reply, fetched_at, served};
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, ListState, PauseReason, WarmList};
+use crate::domain::warm::{FailedItem, ListState, PauseReason, WarmDetail, WarmList};
 use crate::http::state::{ListsAway, Warmth};
 
 const WARM: &str = "/api/v1/admin/warm";
@@ -53,9 +53,9 @@ impl Warmth for Desk {
         std::future::ready(Ok(vec![list()])).boxed()
     }
 
-    fn read(&self, id: String, _: usize) -> BoxFuture<'_, Result<Option<(WarmList, Vec<FailedItem>)>, ListsAway>> {
+    fn read(&self, id: String, _: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>> {
         let failed = FailedItem { cnj: CNJ.into(), position: 3, outcome: "server-error".into(), attempts: 5 };
-        std::future::ready(Ok((id == ID).then(|| (list(), vec![failed])))).boxed()
+        std::future::ready(Ok((id == ID).then(|| WarmDetail { list: list(), failures: vec![failed] }))).boxed()
     }
 
     fn cancel(&self, id: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>> {

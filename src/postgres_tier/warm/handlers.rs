@@ -6,7 +6,7 @@ use actix::{Handler, ResponseFuture};
 
 use super::messages::{AcceptList, CancelList, ClaimItems, NoteItem, PruneLists, ReadList, ReadLists};
 use super::queries;
-use crate::domain::warm::{FailedItem, TakenItem, WarmList};
+use crate::domain::warm::{TakenItem, WarmDetail, WarmList};
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages::PostgresError;
 
@@ -23,7 +23,7 @@ impl Handler<AcceptList> for PostgresTier {
 }
 
 impl Handler<ReadList> for PostgresTier {
-    type Result = ResponseFuture<Result<Option<(WarmList, Vec<FailedItem>)>, PostgresError>>;
+    type Result = ResponseFuture<Result<Option<WarmDetail>, PostgresError>>;
 
     fn handle(&mut self, read: ReadList, _: &mut Self::Context) -> Self::Result {
         let tier = Rc::clone(&self.tier);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::Message;
 
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, ItemNote, TakenItem, WarmList};
+use crate::domain::warm::{ItemNote, TakenItem, WarmDetail, WarmList};
 use crate::postgres_tier::messages::PostgresError;
 
 /// Stores a list, unless `most_running` run already. May be repeated: a list is stored once under its id.
@@ -24,7 +24,7 @@ pub struct AcceptList {
 
 /// Reads one list, with the first of those that failed; none if there is no such list.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Option<(WarmList, Vec<FailedItem>)>, PostgresError>")]
+#[rtype(result = "Result<Option<WarmDetail>, PostgresError>")]
 pub struct ReadList {
     /// Which.
     pub id: String,

@@ -7,7 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::messages::{AcceptList, ClaimItems, NoteItem, PruneLists, ReadList};
 use super::models::{FailedRow, ListRow, TakenRow};
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, ItemNext, ItemNote, ItemState, ListChange, TakenItem, WarmList};
+use crate::domain::warm::{FailedItem, ItemNext, ItemNote, ItemState, ListChange, TakenItem, WarmDetail, WarmList};
 
 /// Stores a list with its processes. Whoever is not sure that it was stored says it again: the id names it.
 pub(super) async fn accept(
@@ -43,7 +43,7 @@ pub(super) async fn accept(
 pub(super) async fn read(
     connection: &mut AsyncPgConnection,
     ReadList { id, most_failed }: &ReadList,
-) -> QueryResult<Option<(WarmList, Vec<FailedItem>)>> {
+) -> QueryResult<Option<WarmDetail>> {
     let row: Option<ListRow> = diesel::sql_query("SELECT * FROM warm_lists WHERE id = $1")
         .bind::<Text, _>(id)
         .get_result(connection)
@@ -63,7 +63,7 @@ pub(super) async fn read(
             .await?
         }
     };
-    Ok(Some((list, failed.into_iter().map(FailedItem::from).collect())))
+    Ok(Some(WarmDetail { list, failures: failed.into_iter().map(FailedItem::from).collect() }))
 }
 
 /// The latest lists.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use juscache::domain::warm::{ItemNext, ItemNote, ItemState, ListChange, ListState, PauseReason, TakenItem, WarmList};
+use juscache::domain::warm::{
+    ItemNext, ItemNote, ItemState, ListChange, ListState, PauseReason, TakenItem, WarmDetail, WarmList,
+};
 use juscache::postgres_tier::messages::PostgresError;
 use juscache::postgres_tier::warm::messages::{AcceptList, CancelList, ClaimItems, NoteItem, ReadList};
 
@@ -90,7 +92,7 @@ async fn a_try_is_counted_once_and_a_late_word_only_if_it_is_the_last() {
     assert!(list.ended_at.is_some());
     assert_eq!(note(&tier, &second, DONE, ListChange::None).await, None);
     let read = ReadList { id: list.id.clone(), most_failed: 10 };
-    assert_eq!(tier.actor.ask(read, soon()).await.unwrap().unwrap(), Some((list, Vec::new())));
+    assert_eq!(tier.actor.ask(read, soon()).await.unwrap().unwrap(), Some(WarmDetail { list, failures: Vec::new() }));
 }
 
 #[actix_web::test]

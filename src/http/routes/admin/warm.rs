@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::domain::cnj::Cnj;
-use crate::domain::warm::{FailedItem, ListState, MOST_IN_A_LIST, PauseReason, WarmList};
+use crate::domain::warm::{FailedItem, ListState, MOST_IN_A_LIST, PauseReason, WarmDetail, WarmList};
 use crate::http::params::shown;
 use crate::http::problem::{Kind, Problem, WrongEntry};
 use crate::http::query::decode_segment;
@@ -69,7 +69,7 @@ pub(super) fn lists_page(path: &str) -> Resource {
         .route(web::post().to(accept))
         .route(web::get().to(lists))
         .route(web::head().to(lists))
-        .default_service(web::to(|request| refuse_method(request, "GET, HEAD, POST")))
+        .default_service(web::to(only_lists))
 }
 
 /// The page of one list.
@@ -78,11 +78,15 @@ pub(super) fn list_page(path: &str) -> Resource {
         .route(web::get().to(list))
         .route(web::head().to(list))
         .route(web::delete().to(cancel))
-        .default_service(web::to(|request| refuse_method(request, "GET, HEAD, DELETE")))
+        .default_service(web::to(only_a_list))
 }
 
-async fn refuse_method(request: HttpRequest, methods: &'static str) -> HttpResponse {
-    Problem::method_not_allowed(methods).respond(&request_id(&request))
+async fn only_lists(request: HttpRequest) -> HttpResponse {
+    Problem::method_not_allowed("GET, HEAD, POST").respond(&request_id(&request))
+}
+
+async fn only_a_list(request: HttpRequest) -> HttpResponse {
+    Problem::method_not_allowed("GET, HEAD, DELETE").respond(&request_id(&request))
 }
 
 async fn accept(request: HttpRequest, body: Payload, state: Data<HttpState>) -> HttpResponse {
@@ -176,7 +180,7 @@ async fn list(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     }
     let answer = async {
         let read = in_time(&state, state.warm.read(id(&request)?, MOST_FAILED)).await?;
-        let (list, failures) = read.ok_or_else(no_such_list)?;
+        let WarmDetail { list, failures } = read.ok_or_else(no_such_list)?;
         json(StatusCode::OK, &Body { list: show(&list), failures: &failures })
     };
     answer.await.unwrap_or_else(|problem| problem.respond(&request_id(&request)))
