@@ -44,6 +44,7 @@ use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
 use crate::updates::Updates;
 use crate::updates::messages::{self as updates, UpdateError};
+use crate::warm::WarmDesk;
 
 /// How long a start waits for the tier to find the database that was migrated just now.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
@@ -64,6 +65,7 @@ pub struct App {
     supervisor: Supervisor,
     vendors: Vendors,
     coordinators: Coordinators,
+    warm: WarmDesk,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -143,7 +145,9 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, news, webhooks, watches, callbacks, .. } = tree;
+        let Tree {
+            supervisor, coordinators, vendors, books, updates, news, webhooks, watches, callbacks, warm, ..
+        } = tree;
         let callback_door = CallbackDoor::new(settings.callbacks.token.as_ref());
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
@@ -156,6 +160,7 @@ impl App {
             door: Arc::new(door),
             news,
             webhooks: Arc::new(webhooks),
+            warm: Arc::new(warm.clone()),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
@@ -174,6 +179,7 @@ impl App {
             supervisor,
             vendors,
             coordinators,
+            warm,
             database,
             clock,
             lookup_limit,
@@ -235,7 +241,8 @@ impl App {
     pub async fn stop(self) {
         tracing::info!("shutting down");
         // Streams would otherwise be waited for.
-        self.http.news.close();
+        self.http.services.news.close();
+        self.warm.close();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {

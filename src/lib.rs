@@ -21,4 +21,5 @@ pub mod scheduler;
 pub mod supervision;
 pub mod telemetry;
 pub mod updates;
+pub mod warm;
 pub mod watch;

@@ -33,6 +33,7 @@ use crate::updates::book::{Shelf, Unsaved};
 use crate::updates::court::Vendor;
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
+use crate::warm::{self, WarmDesk, Warmer};
 use crate::watch::Watches;
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
@@ -48,6 +49,7 @@ pub(super) struct Tree {
     pub(super) updates: Updates,
     pub(super) watches: Watches,
     pub(super) callbacks: Intake,
+    pub(super) warm: WarmDesk,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -124,6 +126,7 @@ impl Tree {
         let (monitors, watched) = (fetcher.clone(), postgres.clone());
         let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
         let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
+        let lists = postgres.clone();
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
@@ -187,12 +190,25 @@ impl Tree {
             let _nobody_asks_it = supervisor.child(tier(patience, "callbacks", factory));
             intake
         };
+        let warm = {
+            let settings = settings.warm;
+            let book = Arc::new(warm::book::Shelf::new(lists, Arc::clone(clock), settings.book_patience));
+            let looker = Arc::new(warm::looker::Chain::new(coordinators.clone(), Arc::clone(clock), &settings));
+            let (bell, random) = (warm::Bell::default(), Arc::clone(random));
+            let desk = WarmDesk::new(book.clone(), bell.clone(), Arc::clone(&random), settings);
+            let around = warm::Surroundings { book, looker, bell, random };
+            let factory = move || Warmer::new(settings, around.clone());
+            let shutdown_grace = settings.shutdown_grace;
+            supervisor.child(ChildSpec { shutdown_grace, ..tier(patience, "warmer", factory) });
+            desk
+        };
         Ok(Self {
             supervisor,
             coordinators,
             updates,
             watches,
             callbacks,
+            warm,
             postgres_status,
             vendors,
             books,

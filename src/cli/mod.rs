@@ -6,9 +6,11 @@ mod demo;
 mod ledger;
 mod lookup;
 mod migrate;
+mod progress;
 mod sandbox;
 mod serve;
 mod table;
+mod warm;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -52,6 +54,8 @@ enum Command {
     Lookup(lookup::Args),
     /// Ask a running service what was spent, on what, and what it would have cost without the cache.
     Ledger(ledger::Args),
+    /// Have a running service load a list of processes in the background, and watch it.
+    Warm(warm::Args),
     /// Run only the simulated Escavador and DataJud.
     Sandbox(sandbox::Args),
     /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
@@ -75,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&environment, &args),
         Command::Lookup(args) => lookup::run(&environment, &args),
         Command::Ledger(args) => ledger::run(&environment, &args),
+        Command::Warm(args) => warm::run(&environment, &args),
         Command::Check => check::run(&environment),
         Command::Serve => with_settings(&environment, serve::run),
         Command::Migrate { check } => with_settings(&environment, |settings| migrate::run(settings, check)),

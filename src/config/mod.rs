@@ -3,7 +3,7 @@
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
 //! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`,
-//!   `callbacks`: one concern each, with the reason for every bound.
+//!   `callbacks`, `warm`: one concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
@@ -21,6 +21,7 @@ pub mod server;
 pub mod source;
 pub mod supervision;
 pub mod updates;
+pub mod warm;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
 use self::updates::UpdateSettings;
+use self::warm::WarmSettings;
 use self::watch::WatchSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// What the vendor calls back.
     pub callbacks: CallbackSettings,
+    /// Loading lists in the background.
+    pub warm: WarmSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -84,17 +88,19 @@ impl Settings {
     /// With every wrong value at once, by name.
     pub fn read(source: &dyn Strings) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(source);
+        let coordinator = read_coordinator(&mut reader);
         let settings = Self {
             server: ServerSettings::read(&mut reader),
             admin_token: admin::read_token(&mut reader),
             data_dir: reader.text("JUSCACHE_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
             database_url: read_database_url(&mut reader),
-            coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
             updates: UpdateSettings::default(),
             notifier: NotifierSettings::read(&mut reader),
             watch: WatchSettings::read(&mut reader),
             callbacks: CallbackSettings::read(&mut reader),
+            warm: WarmSettings::for_patience(coordinator.patience.hard),
+            coordinator,
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),

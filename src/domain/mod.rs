@@ -6,6 +6,7 @@
 //! - `caller`: on whose behalf. `update`: a request to look at the court. `callback`: what the vendor posts.
 //! - `diff`, `event`: what is news, and a piece of it.
 //! - `calendar`, `rhythm`, `lifetime`: how often it moves, and how long a copy of it counts as fresh.
+//! - `warm`: a list of processes to load. `watch`: who is watched.
 //! - `codec`, `entry`: a copy as tiers keep it. `view`, `render`, `served`, `coding`: an answer.
 
 pub mod calendar;
@@ -35,4 +36,5 @@ pub mod snapshot;
 pub mod update;
 pub mod version;
 pub mod view;
+pub mod warm;
 pub mod watch;

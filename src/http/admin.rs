@@ -131,7 +131,7 @@ pub async fn door<B: MessageBody>(
     let refused = match request.app_data::<Data<HttpState>>() {
         Some(state) => {
             let peer = request.peer_addr().map(|address| address.ip());
-            state.door.knock(peer, request.headers(), state.clock.monotonic()).err().map(Problem::from)
+            state.services.door.knock(peer, request.headers(), state.clock.monotonic()).err().map(Problem::from)
         }
         // A door without a house stays shut.
         None => Some(Problem::internal()),

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use super::identity::{RequestId, TRACEPARENT, X_REQUEST_ID, trace_id};
 use super::problem::{Kind, Problem};
-use super::routes::callbacks::CALLBACKS;
+use super::routes;
 use super::state::HttpState;
 
 /// Which copy answered, left with the response for the log line.
@@ -45,10 +45,9 @@ pub async fn boundary<B: MessageBody + 'static>(
     request.extensions_mut().insert(id.clone());
     allow_identity(&mut request);
 
-    // The vendor's callbacks have a limit of their own, and nobody learns it without the token.
-    let is_limited = request.path() != CALLBACKS;
-    if is_limited && body_length(request.headers()).is_some_and(|length| length > state.settings.max_body) {
-        let problem = Problem::payload_too_large(state.settings.max_body);
+    let max_body = routes::max_body(request.path(), &state.settings);
+    if body_length(request.headers()).is_some_and(|length| length > max_body) {
+        let problem = Problem::payload_too_large(max_body);
         let response = request.into_response(problem.respond(&id)).map_into_right_body();
         return Ok(finish(response, &id, trace.as_deref(), took()));
     }

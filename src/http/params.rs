@@ -225,7 +225,7 @@ fn cursor_advice(error: CursorError) -> &'static str {
 }
 
 /// The beginning of a value, with control characters, quotes and backslashes escaped.
-fn shown(given: &str) -> String {
+pub(super) fn shown(given: &str) -> String {
     let mut shown: String = given.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
     if given.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');

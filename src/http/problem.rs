@@ -227,6 +227,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
     cost_centavos: u64,
+    wrong: Vec<WrongEntry>,
 }
 
 #[derive(Serialize)]
@@ -236,13 +237,26 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     instance: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wrong: &'a [WrongEntry],
+}
+
+/// One of several things that are wrong in a body that is refused whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrongEntry {
+    /// Its place, counted from one.
+    pub position: usize,
+    /// The beginning of what was given, escaped.
+    pub given: String,
+    /// What is wrong and what to do, in Portuguese.
+    pub detail: String,
 }
 
 impl Problem {
     /// A problem of this kind; `detail` is one helpful sentence in Portuguese.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, allow: None, cost_centavos: 0 }
+        Self { kind, detail: detail.into(), retry_after: None, allow: None, cost_centavos: 0, wrong: Vec::new() }
     }
 
     /// Says when to come back. Without it a 429 or 503 says one second.
@@ -255,6 +269,12 @@ impl Problem {
     #[must_use]
     pub fn spent(self, cost_centavos: u64) -> Self {
         Self { cost_centavos, ..self }
+    }
+
+    /// Names everything that is wrong (`wrong` in the document).
+    #[must_use]
+    pub fn naming(self, wrong: Vec<WrongEntry>) -> Self {
+        Self { wrong, ..self }
     }
 
     /// An address that answers only `methods`, written as `Allow` wants them.
@@ -319,6 +339,7 @@ impl Problem {
             status: row.status.as_u16(),
             detail: &self.detail,
             instance: id.as_str(),
+            wrong: &self.wrong,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = HttpResponse::with_body(row.status, BoxBody::new(body));

@@ -93,7 +93,8 @@ fn hit(state: &HttpState, request: &ServiceRequest) -> Option<HttpResponse<Bytes
         return None;
     }
     let started = state.clock.monotonic();
-    let served = state.lookups.near(&Cnj::parse(segment).ok()?).filter(|served| !served.entry.header().sealed)?;
+    let served =
+        state.services.lookups.near(&Cnj::parse(segment).ok()?).filter(|served| !served.entry.header().sealed)?;
     let coding = negotiate(request)?;
     let body = match coding {
         Some(coding) => served.entry.coded_near_body(coding)?,

@@ -16,6 +16,7 @@ use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::ledger::report::{Days, LedgerReport};
 use crate::notifier::{Feed, WebhookDesk};
 use crate::postgres_tier::watch::messages::Note;
@@ -84,6 +85,26 @@ pub trait Books: Send + Sync {
     fn report(&self, days: Days) -> BoxFuture<'_, Result<LedgerReport, BooksAway>>;
 }
 
+/// Whoever loads lists of processes in the background. None costs anything to ask.
+pub trait Warmth: Send + Sync {
+    /// Takes a list in; none if too many run already.
+    fn accept(&self, cnjs: Vec<Cnj>, duplicates: usize) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>>;
+
+    /// The latest lists, the newest first.
+    fn latest(&self, most: usize) -> BoxFuture<'_, Result<Vec<WarmList>, ListsAway>>;
+
+    /// One list, with the first of its processes that failed; none if there is no such list.
+    fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>>;
+
+    /// Stops a list; none if there is no such list.
+    fn cancel(&self, id: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>>;
+}
+
+/// The lists cannot be read or changed now: the database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the lists cannot be reached now")]
+pub struct ListsAway;
+
 /// The books cannot be read now: the database is away. What is spent meanwhile is on disk and gets into them later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the ledger cannot be read now")]
@@ -151,6 +172,8 @@ pub struct HttpSettings {
     pub stale_if_error: Duration,
     /// Bytes of a request's body: more is 413.
     pub max_body: usize,
+    /// As `max_body`, for a list of processes to load: ten thousand numbers with their masks take 280 KiB.
+    pub max_list_body: usize,
     /// Cuts of large processes rendered at once beside the workers; more is 503.
     pub max_renders: usize,
 }
@@ -162,6 +185,7 @@ impl Default for HttpSettings {
             stale_while_revalidate: Duration::from_secs(60),
             stale_if_error: Duration::from_secs(7 * 24 * 60 * 60),
             max_body: 64 * 1024,
+            max_list_body: 512 * 1024,
             max_renders: 32,
         }
     }
@@ -190,23 +214,15 @@ pub struct Services {
     pub news: Feed,
     /// Keeps the subscribers of webhooks.
     pub webhooks: Arc<dyn WebhookDesk>,
+    /// Loads lists.
+    pub warm: Arc<dyn Warmth>,
 }
 
 /// Everything a handler uses; cloning shares it.
 #[derive(Clone)]
 pub struct HttpState {
-    /// Answers lookups.
-    pub lookups: Arc<dyn Lookups>,
-    /// Knows how the service is.
-    pub readiness: Arc<dyn Readiness>,
-    /// Keeps the books.
-    pub books: Arc<dyn Books>,
-    /// Takes the vendor's callbacks in.
-    pub callbacks: Arc<dyn CallbackDesk>,
-    /// Lets the vendor's callbacks in.
-    pub callback_door: Arc<CallbackDoor>,
-    /// Lets whoever runs the service into the admin pages.
-    pub door: Arc<AdminDoor>,
+    /// Who stands behind the pages.
+    pub services: Services,
     /// Where everything is counted.
     pub metrics: Metrics,
     /// Wall time for ages, monotonic time for deadlines.
@@ -215,14 +231,6 @@ pub struct HttpState {
     pub random: SharedRandom,
     /// Bounds and words.
     pub settings: HttpSettings,
-    /// Asks the court.
-    pub court: Arc<dyn CourtDesk>,
-    /// What is new, for streams.
-    pub news: Feed,
-    /// Keeps the subscribers of webhooks.
-    pub webhooks: Arc<dyn WebhookDesk>,
-    /// Knows what is watched.
-    pub watches: Arc<dyn WatchDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -240,27 +248,7 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, watches, callbacks, callback_door, door, news, webhooks } =
-            services;
-        let closing = watch::Sender::new(false);
-        Self {
-            lookups,
-            readiness,
-            books,
-            court,
-            watches,
-            callbacks,
-            callback_door,
-            door,
-            news,
-            webhooks,
-            metrics,
-            clock,
-            random,
-            settings,
-            renders,
-            closing,
-        }
+        Self { services, metrics, clock, random, settings, renders, closing: watch::Sender::new(false) }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

@@ -19,6 +19,7 @@ pub mod status;
 mod store;
 mod tier;
 pub mod updates;
+pub mod warm;
 pub mod watch;
 pub mod webhooks;
 

@@ -21,4 +21,5 @@ mod postgres;
 mod supervision;
 mod support;
 mod updates;
+mod warm;
 mod watch;

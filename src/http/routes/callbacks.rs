@@ -55,7 +55,7 @@ async fn receive(request: HttpRequest, body: Payload, state: Data<HttpState>) ->
 async fn take(request: &HttpRequest, body: Payload, state: &HttpState) -> Result<(), Problem> {
     let now = state.clock.monotonic();
     let peer = request.peer_addr().map(|address| address.ip());
-    state.callback_door.knock(peer, request.headers(), now).map_err(|stranger| {
+    state.services.callback_door.knock(peer, request.headers(), now).map_err(|stranger| {
         state.metrics.count_callback("none", stranger.as_str());
         Problem::from(stranger)
     })?;
@@ -65,7 +65,7 @@ async fn take(request: &HttpRequest, body: Payload, state: &HttpState) -> Result
     })?;
     let receipt = tokio::select! {
         biased;
-        receipt = timeout(STORED_WITHIN, state.callbacks.take(body)) => receipt.unwrap_or(Err(CallbacksAway)),
+        receipt = timeout(STORED_WITHIN, state.services.callbacks.take(body)) => receipt.unwrap_or(Err(CallbacksAway)),
         () = state.closed() => Err(CallbacksAway),
     };
     match receipt? {

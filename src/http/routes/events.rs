@@ -50,7 +50,7 @@ async fn answer(request: &HttpRequest, state: &HttpState, cnj: Result<Option<Cnj
         Ok::<_, Problem>(match *request.method() {
             // No place is taken for what is not sent.
             Method::HEAD => BoxBody::new(()),
-            _ => follow(state.news.listen(after, cnj).await?),
+            _ => follow(state.services.news.listen(after, cnj).await?),
         })
     };
     match body.await {

@@ -16,7 +16,7 @@ pub async fn live() -> HttpResponse {
 
 /// 200 while lookups can be answered, however degraded; 503 otherwise.
 pub async fn ready(state: Data<HttpState>) -> HttpResponse {
-    let report = state.readiness.report();
+    let report = state.services.readiness.report();
     let status = if report.answering { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = momentary(status, "application/json", write(&report));
     if !report.answering {

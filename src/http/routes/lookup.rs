@@ -57,7 +57,7 @@ pub async fn ask(request: &HttpRequest, state: &HttpState, force_refresh: bool) 
     let late = tokio::time::Instant::from_std(Deadline::after(deadline.instant(), GRACE).instant());
     let answer = tokio::select! {
         biased;
-        answer = tokio::time::timeout_at(late, state.lookups.lookup(lookup)) => answer.ok(),
+        answer = tokio::time::timeout_at(late, state.services.lookups.lookup(lookup)) => answer.ok(),
         () = state.closed() => None,
     };
     let answer = answer.unwrap_or(Err(LookupError::Recovering { retry_after: Duration::from_secs(1) }));

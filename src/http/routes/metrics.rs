@@ -12,7 +12,7 @@ use crate::telemetry::metrics::as_plain_text;
 /// OpenMetrics 1.0 for whoever asks for it, as Prometheus does; the plain text format for everybody else.
 pub async fn page(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     // The report brings the gauges up to date.
-    let _report = state.readiness.report();
+    let _report = state.services.readiness.report();
     let text = state.metrics.render();
     let accepted = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accepted.contains("application/openmetrics-text") {

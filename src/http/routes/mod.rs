@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::identity::RequestId;
 use super::problem::Problem;
+use super::state::HttpSettings;
 
 pub mod admin;
 pub mod callbacks;
@@ -46,6 +47,16 @@ pub fn mount(config: &mut ServiceConfig) {
         .service(callbacks::intake_page())
         .configure(admin::mount)
         .default_service(web::to(unknown_page));
+}
+
+/// Bytes that a body may have at this address.
+pub(super) fn max_body(path: &str, settings: &HttpSettings) -> usize {
+    match path {
+        admin::warm::PATH => settings.max_list_body,
+        // It has a bound of its own, which nobody learns without the token.
+        callbacks::CALLBACKS => usize::MAX,
+        _ => settings.max_body,
+    }
 }
 
 /// A page that is only read: GET and HEAD, which differ in the sent body alone.

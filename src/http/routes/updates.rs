@@ -59,7 +59,7 @@ async fn ask(request: &HttpRequest, body: Payload, state: &HttpState) -> Result<
     let cnj = number(request)?;
     let deadline = deadline(state);
     pass_over(body, state.settings.max_body, deadline).await?;
-    let standing = in_time(state, deadline, state.court.ask(cnj, deadline)).await?;
+    let standing = in_time(state, deadline, state.services.court.ask(cnj, deadline)).await?;
     let mut response = answer(StatusCode::ACCEPTED, &standing);
     let place = format!("/api/v1/process-updates/{}/status", cnj.masked());
     if let Ok(place) = HeaderValue::try_from(place) {
@@ -73,7 +73,7 @@ pub async fn status(request: HttpRequest, state: Data<HttpState>) -> HttpRespons
     let standing = async {
         let cnj = number(&request)?;
         let deadline = deadline(&state);
-        in_time(&state, deadline, state.court.status(cnj, deadline)).await
+        in_time(&state, deadline, state.services.court.status(cnj, deadline)).await
     };
     match standing.await {
         Ok(standing) => answer(StatusCode::OK, &standing),

@@ -60,7 +60,7 @@ impl Books for Hanging {
 
 fn house() -> (House, Arc<Open>) {
     let (mut house, books) = (House::serving(served()), Arc::new(Open::default()));
-    house.state.books = Arc::<Open>::clone(&books);
+    house.state.services.books = Arc::<Open>::clone(&books);
     (house, books)
 }
 
@@ -177,7 +177,7 @@ async fn books_that_cannot_be_read_are_not_lost() {
 #[actix_web::test]
 async fn whoever_waits_for_the_books_is_told_when_the_service_ends() {
     let mut house = House::serving(served());
-    house.state.books = Arc::new(Hanging);
+    house.state.services.books = Arc::new(Hanging);
     house.state.close();
     let told = tokio::time::timeout(Duration::from_secs(5), get(&house, LEDGER)).await;
     told.expect("an answer").problem("overloaded", 503);

@@ -40,7 +40,7 @@ impl CallbackDesk for Noting {
 fn house(receipt: Receipt) -> (House, Arc<Noting>) {
     let mut house = House::serving(served());
     let desk = Arc::new(Noting { taken: Mutex::default(), receipt });
-    house.state.callbacks = desk.clone();
+    house.state.services.callbacks = desk.clone();
     (house, desk)
 }
 
@@ -78,7 +78,7 @@ async fn strangers_reach_nothing_but_a_counter() {
 #[actix_web::test]
 async fn without_a_configured_token_everybody_is_a_stranger() {
     let (mut house, desk) = house(Receipt::Accepted);
-    house.state.callback_door = Arc::new(CallbackDoor::new(None));
+    house.state.services.callback_door = Arc::new(CallbackDoor::new(None));
     for token in [None, Some(CALLBACK_TOKEN), Some(""), Some("Bearer ")] {
         post(&house, token, 10).await.problem("unauthorized", 401);
     }

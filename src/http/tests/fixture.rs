@@ -25,14 +25,15 @@ use crate::domain::entry::Entry;
 use crate::domain::sample;
 use crate::domain::served::{Freshness, ServedFrom};
 use crate::domain::snapshot::Snapshot;
+use crate::domain::warm::{WarmDetail, WarmList};
 use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
 use crate::http::callbacks::CallbackDoor;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, CallbackDesk, CallbacksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness,
-    Report, Services, TierLine, WatchDesk,
+    Books, BooksAway, CallbackDesk, CallbacksAway, CourtDesk, Health, HttpSettings, HttpState, ListsAway, Lookups,
+    Readiness, Report, Services, TierLine, Warmth, WatchDesk,
 };
 use crate::ledger::report::{Days, LedgerReport};
 use crate::postgres_tier::watch::messages::Note;
@@ -182,6 +183,27 @@ impl Books for Shut {
     }
 }
 
+/// Lists that nobody can reach.
+struct NoLists;
+
+impl Warmth for NoLists {
+    fn accept(&self, _: Vec<Cnj>, _: usize) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn latest(&self, _: usize) -> BoxFuture<'_, Result<Vec<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn read(&self, _: String, _: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+
+    fn cancel(&self, _: String) -> BoxFuture<'_, Result<Option<WarmList>, ListsAway>> {
+        std::future::ready(Err(ListsAway)).boxed()
+    }
+}
+
 impl House {
     /// A house whose chain answers so.
     pub(crate) fn answering(answer: impl Fn(&Lookup) -> Result<Served, LookupError> + Send + Sync + 'static) -> Self {
@@ -223,6 +245,7 @@ impl House {
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
                 news: super::events::no_news(),
                 webhooks: Arc::new(super::webhooks::NoWebhooks),
+                warm: Arc::new(NoLists),
             },
             Metrics::new(),
             Arc::new(Stopped),

@@ -11,5 +11,6 @@ mod events;
 mod refusals;
 mod shortcut;
 mod updates;
+mod warm;
 mod webhooks;
 mod wire;

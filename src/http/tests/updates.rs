@@ -61,7 +61,7 @@ impl Court {
             house.state.settings.lookup_deadline = Duration::from_millis(10);
         }
         let desk = Arc::new(Desk { answer, asked: Mutex::default() });
-        house.state.court = desk.clone();
+        house.state.services.court = desk.clone();
         Self { house, desk }
     }
 

@@ -84,7 +84,7 @@ impl WebhookDesk for Desk {
 
 fn house(error: Option<DeskError>) -> (House, Arc<Desk>) {
     let (mut house, desk) = (House::serving(served()), Arc::new(Desk { error, ..Desk::default() }));
-    house.state.webhooks = Arc::<Desk>::clone(&desk);
+    house.state.services.webhooks = Arc::<Desk>::clone(&desk);
     (house, desk)
 }
 

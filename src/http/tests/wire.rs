@@ -115,8 +115,8 @@ fn one_connection_serves_get_head_and_304() {
 fn the_admin_door_knows_who_is_at_the_other_end() {
     let mut house = House::serving(served());
     let (door, token) = AdminDoor::with_new_token(&SystemRandom);
-    house.state.door = std::sync::Arc::new(door);
-    house.state.books = std::sync::Arc::new(Open::default());
+    house.state.services.door = std::sync::Arc::new(door);
+    house.state.services.books = std::sync::Arc::new(Open::default());
     let running = Running::start(&house);
     let mut client = running.connect();
     let right = format!("GET /api/v1/admin/ledger HTTP/1.1\r\nauthorization: Bearer {}", token.expose_secret());

@@ -23,3 +23,4 @@ mod schema;
 mod store;
 mod tls;
 mod updates;
+mod warm;

@@ -63,7 +63,7 @@ pub async fn page(request: HttpRequest, state: Data<HttpState>) -> HttpResponse 
 async fn answer(request: &HttpRequest, state: &HttpState) -> Result<HttpResponse, Problem> {
     let (wanted, most) = read(request.query_string())?;
     let report = tokio::select! {
-        report = timeout(PATIENCE, state.callbacks.report(wanted, most)) => report.unwrap_or(Err(CallbacksAway)),
+        report = timeout(PATIENCE, state.services.callbacks.report(wanted, most)) => report.unwrap_or(Err(CallbacksAway)),
         () = state.closed() => Err(CallbacksAway),
     };
     let body = serde_json::to_vec(&Answer::of(report?)).map_err(|error| {

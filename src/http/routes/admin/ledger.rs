@@ -40,7 +40,7 @@ pub async fn page(request: HttpRequest, state: Data<HttpState>) -> HttpResponse 
 async fn answer(request: &HttpRequest, state: &HttpState) -> Result<HttpResponse, Problem> {
     let days = days::read(request.query_string())?;
     let report = tokio::select! {
-        report = timeout(PATIENCE, state.books.report(days)) => report.unwrap_or(Err(BooksAway)),
+        report = timeout(PATIENCE, state.services.books.report(days)) => report.unwrap_or(Err(BooksAway)),
         () = state.closed() => Err(BooksAway),
     };
     let report = report?;

@@ -8,6 +8,7 @@ use crate::http::admin::door;
 
 pub mod callbacks;
 pub mod ledger;
+pub mod warm;
 pub mod watch;
 pub mod webhooks;
 
@@ -21,6 +22,8 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             .configure(webhooks::mount)
             .service(read("/watch", web::to(watch::list)))
             .service(watch::one("/watch/{cnj:.*}"))
+            .service(warm::lists_page("/warm"))
+            .service(warm::list_page("/warm/{id}"))
             .default_service(web::to(unknown_page)),
     );
 }

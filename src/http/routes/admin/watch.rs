@@ -99,7 +99,7 @@ async fn other_methods(request: HttpRequest) -> HttpResponse {
 async fn show(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let answer = async {
         let cnj = number(&request)?;
-        let line = in_time(&state, state.watches.read(cnj)).await?;
+        let line = in_time(&state, state.services.watches.read(cnj)).await?;
         let line = line.ok_or_else(|| Problem::new(Kind::NotFound, "Este processo não está sendo vigiado."))?;
         written(StatusCode::OK, &told(&line))
     };
@@ -110,7 +110,7 @@ async fn put(request: HttpRequest, body: Bytes, state: Data<HttpState>) -> HttpR
     let answer = async {
         let cnj = number(&request)?;
         let note = note(&body, state.settings.max_body)?;
-        let (line, created) = in_time(&state, state.watches.put(cnj, note)).await?;
+        let (line, created) = in_time(&state, state.services.watches.put(cnj, note)).await?;
         written(if created { StatusCode::CREATED } else { StatusCode::OK }, &told(&line))
     };
     shown(&request, answer.await)
@@ -120,7 +120,7 @@ async fn remove(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let answer = async {
         let cnj = number(&request)?;
         // Whoever asks twice has what was wanted.
-        let _was_watched = in_time(&state, state.watches.remove(cnj)).await?;
+        let _was_watched = in_time(&state, state.services.watches.remove(cnj)).await?;
         Ok(HttpResponse::NoContent().finish())
     };
     shown(&request, answer.await)
@@ -143,7 +143,7 @@ async fn show_list(request: &HttpRequest, state: &HttpState) -> Result<HttpRespo
             }
         }
     }
-    let lines = in_time(state, state.watches.list(after, limit)).await?;
+    let lines = in_time(state, state.services.watches.list(after, limit)).await?;
     let full = usize::try_from(limit).is_ok_and(|limit| lines.len() >= limit);
     let list = List {
         report: report::total(lines.iter().map(|line| &line.verdict)),

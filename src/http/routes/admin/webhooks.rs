@@ -113,7 +113,7 @@ async fn create(request: HttpRequest, body: Payload, state: Data<HttpState>) -> 
     let answer = async {
         let Wanted { url, cnj } = wanted(&read(body, state.settings.max_body).await?)?;
         let cnj = cnj.map(|cnj| Cnj::parse(&cnj)).transpose()?;
-        let made = in_time(&state, state.webhooks.add(url, cnj)).await?;
+        let made = in_time(&state, state.services.webhooks.add(url, cnj)).await?;
         let body = serde_json::json!({
             "id": made.id,
             "url": made.url,
@@ -130,7 +130,7 @@ async fn create(request: HttpRequest, body: Payload, state: Data<HttpState>) -> 
 
 async fn list(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let answer = async {
-        let subscribers = in_time(&state, state.webhooks.list()).await?;
+        let subscribers = in_time(&state, state.services.webhooks.list()).await?;
         let lines: Vec<_> = subscribers.iter().map(line).collect();
         Ok(json(StatusCode::OK, &serde_json::json!({ "webhooks": lines })))
     };
@@ -139,14 +139,14 @@ async fn list(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
 
 async fn remove(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let id = request.match_info().get("id").unwrap_or_default().to_owned();
-    let removed = in_time(&state, state.webhooks.remove(id)).await;
+    let removed = in_time(&state, state.services.webhooks.remove(id)).await;
     reply(&request, removed.map(|()| HttpResponse::with_body(StatusCode::NO_CONTENT, BoxBody::new(()))))
 }
 
 async fn dead(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let answer = async {
         let (before, most) = page(request.query_string())?;
-        let found = in_time(&state, state.webhooks.dead(before, most)).await?;
+        let found = in_time(&state, state.services.webhooks.dead(before, most)).await?;
         let next = found.last().filter(|_| found.len() >= most).map(|last| last.id.to_string());
         let lines: Vec<_> = found.iter().map(dead_line).collect();
         Ok(json(StatusCode::OK, &serde_json::json!({ "deliveries": lines, "next_cursor": next })))
@@ -158,7 +158,7 @@ async fn replay(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
     let answer = async {
         let given = request.match_info().get("id").unwrap_or_default();
         let id = digits(given).ok_or_else(Problem::not_found)?;
-        in_time(&state, state.webhooks.replay(id)).await?;
+        in_time(&state, state.services.webhooks.replay(id)).await?;
         Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "id": id.to_string(), "state": "pending" })))
     };
     reply(&request, answer.await)
