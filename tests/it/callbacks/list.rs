@@ -22,6 +22,8 @@ async fn after_an_outage_of_postgresql_what_was_missed_is_replayed() {
     node.works(&world, settings(), true);
     eventually(SOON, "the first reading", async || postgres.rows(database.name(), READ).len() == 1).await;
     node.take(&new_movement(&masked, 1, "delivered")).await.unwrap();
+    // Whose end cannot be written down waits for the end of its lease, which is longer than this test.
+    eventually(SOON, "the delivered one", async || count(&postgres, database.name(), "done") == 1).await;
 
     postgres.stop();
     node.tier.learns(false).await;
