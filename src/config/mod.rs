@@ -2,8 +2,8 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`: one concern each, with
-//!   the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `sync`, `updates`: one concern
+//!   each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
@@ -18,6 +18,7 @@ pub mod reserved;
 pub mod server;
 pub mod source;
 pub mod supervision;
+pub mod sync;
 pub mod updates;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use self::redis::RedisSettings;
 use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
+use self::sync::SyncSettings;
 use self::updates::UpdateSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub coordinator: CoordinatorSettings,
     /// The actor tree.
     pub supervision: SupervisionSettings,
+    /// Keeping copies fresh.
+    pub sync: SyncSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
     /// Variables that are set but have no effect yet.
@@ -79,6 +83,7 @@ impl Settings {
             database_url: read_database_url(&mut reader),
             coordinator: read_coordinator(&mut reader),
             supervision: SupervisionSettings::default(),
+            sync: SyncSettings::read(&mut reader),
             updates: UpdateSettings::default(),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),

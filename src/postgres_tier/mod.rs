@@ -15,6 +15,7 @@ mod pool;
 mod queries;
 mod schema;
 pub mod status;
+pub mod sync;
 mod tier;
 pub mod updates;
 

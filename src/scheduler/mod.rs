@@ -1,4 +1,5 @@
 //! Keeps copies fresh within a day's limit.
 
 pub mod choice;
+pub mod reads;
 pub mod worth;
