@@ -30,10 +30,13 @@ use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups, Services};
+use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups, Services, SyncDesk};
 use crate::journal::{self, Journal};
 use crate::ledger::{self, Ledger};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::resilience::Deadline;
+use crate::scheduler::Reins;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncOffice, SyncStatus};
 use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
@@ -59,6 +62,7 @@ pub struct App {
     supervisor: Supervisor,
     vendors: Vendors,
     coordinators: Coordinators,
+    reins: Reins,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -138,12 +142,13 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, .. } = tree;
+        let Tree { supervisor, coordinators, vendors, books, updates, sync, reins, .. } = tree;
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
+            sync: Arc::new(sync),
             door: Arc::new(door),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
@@ -163,6 +168,7 @@ impl App {
             supervisor,
             vendors,
             coordinators,
+            reins,
             database,
             clock,
             lookup_limit,
@@ -223,6 +229,8 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
+        // At once: no refresh begins any more, and another node may lead.
+        self.reins.stop();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
@@ -252,5 +260,23 @@ impl CourtDesk for Updates {
 
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
         Self::status(self, cnj, Caller::Anonymous, deadline).boxed()
+    }
+}
+
+impl SyncDesk for SyncOffice {
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>> {
+        Self::request(self).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>> {
+        Self::status(self).boxed()
+    }
+
+    fn runs(&self, most: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>> {
+        Self::runs(self, most).boxed()
+    }
+
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>> {
+        Self::clean(self).boxed()
     }
 }

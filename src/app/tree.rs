@@ -19,6 +19,11 @@ use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
+use crate::scheduler::choice::Rules;
+use crate::scheduler::desk::SyncOffice;
+use crate::scheduler::reads::NoReads;
+use crate::scheduler::worth::RefreshPrice;
+use crate::scheduler::{self, Reins, SyncScheduler};
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
@@ -36,6 +41,8 @@ pub(super) struct Tree {
     pub(super) supervisor: Supervisor,
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
+    pub(super) sync: SyncOffice,
+    pub(super) reins: Reins,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -78,7 +85,7 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
-        let (court, shelf) = (fetcher.clone(), postgres.clone());
+        let (court, shelf, sync_shelf) = (fetcher.clone(), postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -118,7 +125,27 @@ impl Tree {
             let permits = settings.permits;
             Updates::new(supervisor.child(ChildSpec { permits, ..tier(patience, "updates", factory) }))
         };
-        Ok(Self { supervisor, coordinators, updates, postgres_status, vendors, books })
+        let reins = Reins::default();
+        let sync = {
+            let (settings, prices) = (settings.sync, settings.fetcher.prices);
+            let book = Arc::new(scheduler::book::Shelf::new(sync_shelf, Arc::clone(clock), settings.book_patience));
+            let price = RefreshPrice { status: prices.status, cover: prices.cover, page: prices.movements };
+            let around = scheduler::Surroundings {
+                book: Arc::<scheduler::book::Shelf>::clone(&book),
+                refresher: Arc::new(scheduler::chain::Chain::new(coordinators.clone())),
+                reads: Arc::new(NoReads),
+                clock: Arc::clone(clock),
+                random: Arc::clone(random),
+                metrics: metrics.clone(),
+                reins: reins.clone(),
+            };
+            let rules = Rules { price, ..Rules::default() };
+            let factory = move || SyncScheduler::new(settings, rules, around.clone());
+            supervisor
+                .child(ChildSpec { shutdown_grace: settings.stop_within, ..tier(patience, "scheduler", factory) });
+            SyncOffice::new(settings, book, reins.clone(), Arc::clone(clock))
+        };
+        Ok(Self { supervisor, coordinators, updates, sync, reins, postgres_status, vendors, books })
     }
 }
 

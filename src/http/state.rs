@@ -13,7 +13,9 @@ use crate::ambient::{SharedClock, SharedRandom};
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::domain::cnj::Cnj;
 use crate::ledger::report::{Days, LedgerReport};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::resilience::Deadline;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncStatus};
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
 
@@ -33,6 +35,21 @@ pub trait CourtDesk: Send + Sync {
 
     /// How the last request of a process stands. Costs nothing.
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
+}
+
+/// Whoever keeps copies fresh, on whichever node.
+pub trait SyncDesk: Send + Sync {
+    /// Asks for a cycle now; one that is under way is joined. It may cost money.
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>>;
+
+    /// How everything stands.
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>>;
+
+    /// The last cycles, the latest first.
+    fn runs(&self, most: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>>;
+
+    /// Removes now what nobody confirmed for the retention.
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>>;
 }
 
 /// Whoever knows how the service is.
@@ -141,6 +158,8 @@ pub struct Services {
     pub books: Arc<dyn Books>,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Keeps copies fresh.
+    pub sync: Arc<dyn SyncDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
 }
@@ -166,6 +185,8 @@ pub struct HttpState {
     pub settings: HttpSettings,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Keeps copies fresh.
+    pub sync: Arc<dyn SyncDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -183,9 +204,9 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door } = services;
+        let Services { lookups, readiness, books, court, sync, door } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, renders, closing }
+        Self { lookups, readiness, books, court, sync, door, metrics, clock, random, settings, renders, closing }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

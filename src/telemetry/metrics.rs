@@ -71,6 +71,13 @@ pub struct SourceLabel {
     pub source: &'static str,
 }
 
+/// One label: how a refresh of the synchronisation went.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// A `ClaimState`.
+    pub outcome: &'static str,
+}
+
 /// One label: what a cap is counted over.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PeriodLabel {
@@ -144,6 +151,12 @@ pub struct Metrics {
     pub corrupt_copies: Family<CorruptLabels, Counter>,
     /// `juscache_journal_pending`: paid answers that wait for PostgreSQL.
     pub journal_pending: Gauge,
+    /// `juscache_sync_processes_total{outcome}`.
+    pub sync_processes: Family<OutcomeLabel, Counter>,
+    /// `juscache_sync_leader`: 1 on the node that leads the synchronisation.
+    pub sync_leader: Gauge,
+    /// `juscache_sync_last_run_seconds`: when the last cycle that this node led ended, in seconds since 1970.
+    pub sync_last_run: Gauge,
     registry: Arc<Registry>,
 }
 
@@ -177,6 +190,9 @@ impl Metrics {
             tier_up: Family::default(),
             corrupt_copies: Family::default(),
             journal_pending: Gauge::default(),
+            sync_processes: Family::default(),
+            sync_leader: Gauge::default(),
+            sync_last_run: Gauge::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -209,6 +225,17 @@ impl Metrics {
             metrics.corrupt_copies.clone(),
         );
         registry.register("journal_pending", "Paid answers that wait for PostgreSQL", metrics.journal_pending.clone());
+        registry.register(
+            "sync_processes",
+            "Refreshes of the synchronisation, by outcome",
+            metrics.sync_processes.clone(),
+        );
+        registry.register("sync_leader", "Whether this node leads the synchronisation", metrics.sync_leader.clone());
+        registry.register(
+            "sync_last_run_seconds",
+            "When the last cycle led by this node ended",
+            metrics.sync_last_run.clone(),
+        );
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -227,6 +254,11 @@ impl Metrics {
     pub fn count_lookup(&self, source: &'static str, outcome: &'static str, took: Duration) {
         self.lookups.get_or_create(&LookupLabels { source, outcome }).inc();
         self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
+    }
+
+    /// Notes one refresh of the synchronisation.
+    pub fn count_sync(&self, outcome: &'static str) {
+        self.sync_processes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// The counters of what somebody spared us, ready to be incremented.

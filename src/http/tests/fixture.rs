@@ -28,10 +28,13 @@ use crate::http::boundary::boundary;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, TierLine,
+    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, Lookups, Readiness, Report, Services, SyncDesk,
+    TierLine,
 };
 use crate::ledger::report::{Days, LedgerReport};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::resilience::Deadline;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncStatus};
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
 
@@ -138,6 +141,27 @@ impl Books for Shut {
     }
 }
 
+/// A synchronisation whose database is away.
+struct NoSync;
+
+impl SyncDesk for NoSync {
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn runs(&self, _: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+}
+
 impl House {
     /// A house whose chain answers so.
     pub(crate) fn answering(answer: impl Fn(&Lookup) -> Result<Served, LookupError> + Send + Sync + 'static) -> Self {
@@ -173,6 +197,7 @@ impl House {
                 readiness: Arc::new(Standing(ready)),
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
+                sync: Arc::new(NoSync),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
             },
             Metrics::new(),

@@ -6,7 +6,9 @@ use actix_web::web::{self, ServiceConfig};
 use super::{read, unknown_page};
 use crate::http::admin::door;
 
+pub mod cleanup;
 pub mod ledger;
+pub mod sync;
 
 /// Adds the admin pages. The door stands before the list of them.
 pub(super) fn mount(config: &mut ServiceConfig) {
@@ -14,6 +16,9 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         web::scope("/api/v1/admin")
             .wrap(from_fn(door))
             .service(read("/ledger", web::to(ledger::page)))
+            .service(sync::page("/sync"))
+            .service(read("/sync/runs", web::to(sync::runs)))
+            .service(cleanup::page("/cleanup"))
             .default_service(web::to(unknown_page)),
     );
 }
