@@ -140,6 +140,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     moment timestamptz;
+    ending timestamptz;
     held process_sync;
     today date;
 BEGIN
@@ -169,20 +170,24 @@ BEGIN
     IF held.next_attempt_at > moment THEN
         RETURN 'backing-off';
     END IF;
-    today := budget_day(moment);
-    INSERT INTO sync_days AS counted (day, calls) SELECT today, reserve WHERE reserve <= day_limit
-        ON CONFLICT (day) DO UPDATE SET calls = counted.calls + EXCLUDED.calls
-        WHERE counted.calls + EXCLUDED.calls <= day_limit;
-    IF NOT FOUND THEN
-        RETURN 'day-limit';
-    END IF;
+    -- What is claimed shortly before midnight may be sent after it, and is counted for both days.
+    ending := moment + lease * interval '1 second';
+    FOR today IN SELECT DISTINCT budget_day(at) FROM unnest(ARRAY[moment, ending]) AS at ORDER BY 1 LOOP
+        INSERT INTO sync_days AS counted (day, calls) SELECT today, reserve WHERE reserve <= day_limit
+            ON CONFLICT (day) DO UPDATE SET calls = counted.calls + EXCLUDED.calls
+            WHERE counted.calls + EXCLUDED.calls <= day_limit;
+        IF NOT FOUND THEN
+            UPDATE sync_days SET calls = calls - reserve WHERE day >= budget_day(moment) AND day < today;
+            RETURN 'day-limit';
+        END IF;
+    END LOOP;
     UPDATE sync_runs SET chosen = chosen + 1, calls = calls + reserve WHERE id = of_run AND epoch = of_epoch AND ended_at IS NULL;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'run % is not open in epoch %', of_run, of_epoch USING ERRCODE = 'invalid_parameter_value';
     END IF;
     UPDATE process_sync SET
         state = 'refreshing', run = of_run, epoch = of_epoch, node = of_node, claimed_at = moment,
-        claimed_until = moment + lease * interval '1 second', claimed_expiry = expiry, claim_day = today, calls_reserved = reserve,
+        claimed_until = ending, claimed_expiry = expiry, claim_day = budget_day(moment), calls_reserved = reserve,
         class = of_class, worth = of_worth, explanation = of_explanation
     WHERE cnj = of_cnj;
     RETURN 'claimed';
@@ -214,8 +219,8 @@ BEGIN
         failures = CASE WHEN is_failure THEN failures + 1 WHEN outcome IN ('refreshed', 'unchanged') THEN 0 ELSE failures END,
         next_attempt_at = clock_timestamp() + retry_in * interval '1 second'
     WHERE cnj = of_cnj;
+    UPDATE sync_days SET calls = calls - given_back WHERE day BETWEEN held.claim_day AND budget_day(held.claimed_until);
     UPDATE sync_days SET
-        calls = calls - given_back,
         refreshed = refreshed + CASE WHEN outcome = 'refreshed' THEN 1 ELSE 0 END,
         unchanged = unchanged + CASE WHEN outcome = 'unchanged' THEN 1 ELSE 0 END,
         failed = failed + CASE WHEN outcome IN ('failed', 'unknown') THEN 1 ELSE 0 END,
@@ -313,7 +318,7 @@ COMMENT ON COLUMN process_sync.node IS 'The node that claimed it';
 COMMENT ON COLUMN process_sync.claimed_at IS 'When it was claimed';
 COMMENT ON COLUMN process_sync.claimed_until IS 'Until when nobody else may claim it: a dead node''s claim ends by itself';
 COMMENT ON COLUMN process_sync.claimed_expiry IS 'The cache_valid_until for which it was claimed';
-COMMENT ON COLUMN process_sync.claim_day IS 'The day whose requests were set aside for it';
+COMMENT ON COLUMN process_sync.claim_day IS 'The day whose requests were set aside for it; shortly before midnight, also those of the next';
 COMMENT ON COLUMN process_sync.calls_reserved IS 'How many were set aside; once it is finished, how many were sent';
 COMMENT ON COLUMN process_sync.class IS 'Why it was due';
 COMMENT ON COLUMN process_sync.worth IS 'What its refresh was expected to be worth';

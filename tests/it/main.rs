@@ -17,4 +17,5 @@ mod pace;
 mod postgres;
 mod supervision;
 mod support;
+mod sync;
 mod updates;

@@ -17,7 +17,7 @@ mod movements;
 mod outage;
 mod rights;
 mod rounds;
-mod samples;
+pub(crate) mod samples;
 mod schema;
 mod store;
 mod tls;
