@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{DONE, FAILED, WRONG_USAGE, print, say};
 use crate::config::Settings;
-use crate::config::source::Environment;
+use crate::config::admin::ADMIN_TOKEN;
+use crate::config::source::{Environment, Strings};
 
 /// Longer than a lookup takes with the default timeouts.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,7 +67,7 @@ impl Question<'_> {
     }
 
     /// The service's address, without a path.
-    fn address(&self, environment: &Environment) -> Result<String, String> {
+    pub(super) fn address(&self, environment: &Environment) -> Result<String, String> {
         if let Some(server) = self.server {
             return Ok(with_scheme(server));
         }
@@ -79,13 +80,18 @@ impl Question<'_> {
     }
 
     async fn send(&self, server: &str) -> Result<(bool, String), reqwest::Error> {
+        self.send_as(Method::GET, server).await
+    }
+
+    /// Sends it with a method of choice: whether it succeeded, and what came.
+    pub(super) async fn send_as(&self, method: Method, server: &str) -> Result<(bool, String), reqwest::Error> {
         crate::fetcher::install_cryptography();
         let mut client = Client::builder().timeout(PATIENCE);
         if is_here(server) {
             // What stays on this machine, a token above all, is nothing for a proxy.
             client = client.no_proxy();
         }
-        let mut request = client.build()?.get(format!("{server}{}", self.path));
+        let mut request = client.build()?.request(method, format!("{server}{}", self.path));
         if let Some(token) = self.token {
             request = request.bearer_auth(token.expose_secret());
         }
@@ -93,6 +99,20 @@ impl Question<'_> {
         let answered = response.status().is_success();
         Ok((answered, response.text().await?))
     }
+}
+
+/// The admin token: as given, or from the environment, which other users of this machine cannot read.
+pub(super) fn admin_token(environment: &Environment, given: Option<&SecretString>) -> Option<SecretString> {
+    let from_environment =
+        || environment.get(ADMIN_TOKEN).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+    let token = given.cloned().or_else(|| from_environment().map(SecretString::from));
+    if token.is_none() {
+        say(
+            "no admin token: give it with --token or JUSCACHE_ADMIN_TOKEN. If the service was started without one, it made one \
+             and printed it on its stderr, in the line that begins with `admin token`",
+        );
+    }
+    token
 }
 
 fn with_scheme(server: &str) -> String {
@@ -107,10 +127,12 @@ fn is_here(server: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// What is said in a problem.
 #[derive(Deserialize)]
 #[serde(default)]
-struct Problem {
-    detail: String,
+pub(super) struct Problem {
+    /// One sentence in Portuguese.
+    pub(super) detail: String,
 }
 
 impl Default for Problem {

@@ -3,11 +3,10 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::ask::Question;
+use super::ask::{Question, admin_token};
 use super::table::{Table, wrapped};
 use super::{WRONG_USAGE, say};
-use crate::config::admin::ADMIN_TOKEN;
-use crate::config::source::{Environment, Strings};
+use crate::config::source::Environment;
 use crate::http::days;
 use crate::ledger::report::{Avoided, BudgetLine, BudgetReport, DaySum, LedgerReport, Sum};
 use crate::ledger::words::{day, reais, thousands};
@@ -45,15 +44,7 @@ pub(super) fn run(environment: &Environment, args: &Args) -> u8 {
         say(&error.detail_pt());
         return WRONG_USAGE;
     }
-    let from_environment =
-        || environment.get(ADMIN_TOKEN).map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-    let Some(token) = args.token.clone().or_else(|| from_environment().map(SecretString::from)) else {
-        say(
-            "no admin token: give it with --token or JUSCACHE_ADMIN_TOKEN. If the service was started without one, it made one \
-             and printed it on its stderr, in the line that begins with `admin token`",
-        );
-        return WRONG_USAGE;
-    };
+    let Some(token) = admin_token(environment, args.token.as_ref()) else { return WRONG_USAGE };
     let question = Question {
         server: args.server.as_deref(),
         path: format!(

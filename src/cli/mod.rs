@@ -8,6 +8,7 @@ mod lookup;
 mod migrate;
 mod sandbox;
 mod serve;
+mod sync;
 mod table;
 
 use std::io::Write;
@@ -52,6 +53,8 @@ enum Command {
     Lookup(lookup::Args),
     /// Ask a running service what was spent, on what, and what it would have cost without the cache.
     Ledger(ledger::Args),
+    /// Show how a running service's synchronisation stands, or start a cycle now and watch it.
+    Sync(sync::Args),
     /// Run only the simulated Escavador and DataJud.
     Sandbox(sandbox::Args),
     /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&environment, &args),
         Command::Lookup(args) => lookup::run(&environment, &args),
         Command::Ledger(args) => ledger::run(&environment, &args),
+        Command::Sync(args) => sync::run(&environment, &args),
         Command::Check => check::run(&environment),
         Command::Serve => with_settings(&environment, serve::run),
         Command::Migrate { check } => with_settings(&environment, |settings| migrate::run(settings, check)),
