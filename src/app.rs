@@ -35,10 +35,15 @@ use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
 use crate::http::callbacks::CallbackDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{CallbackDesk, CallbacksAway, CourtDesk, HttpSettings, HttpState, Lookups, Services};
+use crate::http::state::{
+    CallbackDesk, CallbacksAway, CourtDesk, HttpSettings, HttpState, Lookups, Services, SyncDesk,
+};
 use crate::journal::{self, Journal};
 use crate::ledger::{self, Ledger};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::resilience::Deadline;
+use crate::scheduler::Reins;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncOffice, SyncStatus};
 use crate::supervision::Supervisor;
 use crate::supervision::spawn::detach_named;
 use crate::telemetry::Metrics;
@@ -66,6 +71,7 @@ pub struct App {
     vendors: Vendors,
     coordinators: Coordinators,
     warm: WarmDesk,
+    reins: Reins,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -146,7 +152,19 @@ impl App {
             }
         };
         let Tree {
-            supervisor, coordinators, vendors, books, updates, news, webhooks, watches, callbacks, warm, ..
+            supervisor,
+            coordinators,
+            vendors,
+            books,
+            updates,
+            news,
+            webhooks,
+            watches,
+            callbacks,
+            warm,
+            sync,
+            reins,
+            ..
         } = tree;
         let callback_door = CallbackDoor::new(settings.callbacks.token.as_ref());
         let services = Services {
@@ -157,6 +175,7 @@ impl App {
             watches: Arc::new(watches),
             callbacks: Arc::new(callbacks),
             callback_door: Arc::new(callback_door),
+            sync: Arc::new(sync),
             door: Arc::new(door),
             news,
             webhooks: Arc::new(webhooks),
@@ -180,6 +199,7 @@ impl App {
             vendors,
             coordinators,
             warm,
+            reins,
             database,
             clock,
             lookup_limit,
@@ -243,6 +263,8 @@ impl App {
         // Streams would otherwise be waited for.
         self.http.services.news.close();
         self.warm.close();
+        // At once: no refresh begins any more, and another node may lead.
+        self.reins.stop();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
@@ -286,5 +308,23 @@ impl CallbackDesk for Intake {
         most: usize,
     ) -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>> {
         async move { Self::report(self, state, most).await.map_err(|_away| CallbacksAway) }.boxed()
+    }
+}
+
+impl SyncDesk for SyncOffice {
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>> {
+        Self::request(self).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>> {
+        Self::status(self).boxed()
+    }
+
+    fn runs(&self, most: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>> {
+        Self::runs(self, most).boxed()
+    }
+
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>> {
+        Self::clean(self).boxed()
     }
 }

@@ -27,6 +27,10 @@ use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhook
 use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
+use crate::scheduler::choice::Rules;
+use crate::scheduler::desk::SyncOffice;
+use crate::scheduler::worth::RefreshPrice;
+use crate::scheduler::{self, Reins, SyncScheduler};
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
@@ -50,6 +54,8 @@ pub(super) struct Tree {
     pub(super) watches: Watches,
     pub(super) callbacks: Intake,
     pub(super) warm: WarmDesk,
+    pub(super) sync: SyncOffice,
+    pub(super) reins: Reins,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
@@ -127,6 +133,7 @@ impl Tree {
         let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
         let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
         let lists = postgres.clone();
+        let sync_shelf = postgres.clone();
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
@@ -202,6 +209,26 @@ impl Tree {
             supervisor.child(ChildSpec { shutdown_grace, ..tier(patience, "warmer", factory) });
             desk
         };
+        let reins = Reins::default();
+        let sync = {
+            let (settings, prices) = (settings.sync, settings.fetcher.prices);
+            let book = Arc::new(scheduler::book::Shelf::new(sync_shelf, Arc::clone(clock), settings.book_patience));
+            let price = RefreshPrice { status: prices.status, cover: prices.cover, page: prices.movements };
+            let around = scheduler::Surroundings {
+                book: Arc::<scheduler::book::Shelf>::clone(&book),
+                refresher: Arc::new(scheduler::chain::Chain::new(coordinators.clone(), Arc::clone(clock))),
+                reads: Arc::new(coordinators.clone()),
+                clock: Arc::clone(clock),
+                random: Arc::clone(random),
+                metrics: metrics.clone(),
+                reins: reins.clone(),
+            };
+            let rules = Rules { price, ..Rules::default() };
+            let factory = move || SyncScheduler::new(settings, rules, around.clone());
+            supervisor
+                .child(ChildSpec { shutdown_grace: settings.stop_within, ..tier(patience, "scheduler", factory) });
+            SyncOffice::new(settings, book, reins.clone(), Arc::clone(clock))
+        };
         Ok(Self {
             supervisor,
             coordinators,
@@ -209,6 +236,8 @@ impl Tree {
             watches,
             callbacks,
             warm,
+            sync,
+            reins,
             postgres_status,
             vendors,
             books,

@@ -27,9 +27,6 @@ pub(super) fn run(environment: &Environment) -> u8 {
             return WRONG_USAGE;
         }
     };
-    for name in &settings.without_effect {
-        print(&format!("{name}: set, but without effect yet"));
-    }
     let findings = actix_rt::System::new().block_on(async {
         [redis(&settings).await, postgres(&settings).await, escavador(&settings).await, datajud(&settings).await]
     });

@@ -9,6 +9,7 @@ mod migrate;
 mod progress;
 mod sandbox;
 mod serve;
+mod sync;
 mod table;
 mod warm;
 
@@ -56,6 +57,8 @@ enum Command {
     Ledger(ledger::Args),
     /// Have a running service load a list of processes in the background, and watch it.
     Warm(warm::Args),
+    /// Show how a running service's synchronisation stands, or start a cycle now and watch it.
+    Sync(sync::Args),
     /// Run only the simulated Escavador and DataJud.
     Sandbox(sandbox::Args),
     /// Read the whole configuration, report every mistake, then say which dependencies can be reached.
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Lookup(args) => lookup::run(&environment, &args),
         Command::Ledger(args) => ledger::run(&environment, &args),
         Command::Warm(args) => warm::run(&environment, &args),
+        Command::Sync(args) => sync::run(&environment, &args),
         Command::Check => check::run(&environment),
         Command::Serve => with_settings(&environment, serve::run),
         Command::Migrate { check } => with_settings(&environment, |settings| migrate::run(settings, check)),

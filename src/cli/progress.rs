@@ -43,6 +43,14 @@ impl Progress {
         Self { total, clock, face }
     }
 
+    /// There is more to do than was known.
+    pub(super) fn grow(&mut self, total: u64) {
+        self.total = total;
+        if let Face::Bar(bar) = &self.face {
+            bar.set_length(total);
+        }
+    }
+
     /// Shows that so many are done; `note` says what else is worth knowing.
     pub(super) fn show(&mut self, done: u64, note: &str) {
         // What a server sends must not move the cursor.

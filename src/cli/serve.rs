@@ -12,9 +12,6 @@ use crate::config::admin::ADMIN_TOKEN;
 /// Runs the service until a signal, or until it cannot go on.
 pub(super) fn run(settings: Settings) -> u8 {
     actix_rt::System::new().block_on(async move {
-        for name in &settings.without_effect {
-            tracing::warn!(setting = name, "this setting has no effect yet");
-        }
         match App::start(settings, SystemClock::shared(), SystemRandom::shared()).await {
             Ok(app) => {
                 tracing::info!(address = %app.address(), "juscache listens");

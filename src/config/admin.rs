@@ -37,7 +37,6 @@ mod tests {
         let settings = read("0123456789abcde=").unwrap();
         assert_eq!(settings.admin_token.as_ref().unwrap().expose_secret(), "0123456789abcde=");
         assert!(!format!("{settings:?}").contains("0123456789abcde"));
-        assert!(settings.without_effect.is_empty());
         assert!(Settings::read(&HashMap::new()).unwrap().admin_token.is_none());
         for wrong in ["hunter2", "hunter2 hunter2 hunter2", "hunter2hunter2hunter2ç"] {
             let mistakes = read(wrong).unwrap_err();

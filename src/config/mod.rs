@@ -2,9 +2,8 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`,
-//!   `callbacks`, `warm`: one concern each, with the reason for every bound.
-//! - `reserved`: what the contract names for rooms to come.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `sync`, `updates`, `notifier`,
+//!   `watch`, `callbacks`, `warm`: one concern each, with the reason for every bound.
 
 pub mod admin;
 pub mod budget;
@@ -16,10 +15,10 @@ pub mod notifier;
 pub mod postgres;
 pub mod reader;
 pub mod redis;
-pub mod reserved;
 pub mod server;
 pub mod source;
 pub mod supervision;
+pub mod sync;
 pub mod updates;
 pub mod warm;
 pub mod watch;
@@ -39,6 +38,7 @@ use self::redis::RedisSettings;
 use self::server::ServerSettings;
 use self::source::Strings;
 use self::supervision::SupervisionSettings;
+use self::sync::SyncSettings;
 use self::updates::UpdateSettings;
 use self::warm::WarmSettings;
 use self::watch::WatchSettings;
@@ -67,6 +67,8 @@ pub struct Settings {
     pub coordinator: CoordinatorSettings,
     /// The actor tree.
     pub supervision: SupervisionSettings,
+    /// Keeping copies fresh.
+    pub sync: SyncSettings,
     /// Asking the court.
     pub updates: UpdateSettings,
     /// Telling others what is new.
@@ -77,8 +79,6 @@ pub struct Settings {
     pub callbacks: CallbackSettings,
     /// Loading lists in the background.
     pub warm: WarmSettings,
-    /// Variables that are set but have no effect yet.
-    pub without_effect: Vec<&'static str>,
 }
 
 impl Settings {
@@ -95,6 +95,7 @@ impl Settings {
             data_dir: reader.text("JUSCACHE_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
             database_url: read_database_url(&mut reader),
             supervision: SupervisionSettings::default(),
+            sync: SyncSettings::read(&mut reader),
             updates: UpdateSettings::default(),
             notifier: NotifierSettings::read(&mut reader),
             watch: WatchSettings::read(&mut reader),
@@ -105,7 +106,6 @@ impl Settings {
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),
             datajud: DatajudSettings::read(&mut reader),
-            without_effect: reserved::check(&mut reader),
         };
         reader.finish(settings)
     }

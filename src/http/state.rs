@@ -19,8 +19,10 @@ use crate::domain::cnj::Cnj;
 use crate::domain::warm::{WarmDetail, WarmList};
 use crate::ledger::report::{Days, LedgerReport};
 use crate::notifier::{Feed, WebhookDesk};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncStatus};
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
 use crate::watch::{Line, WatchAway};
@@ -72,6 +74,21 @@ pub trait CallbackDesk: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("callbacks cannot be stored or read now")]
 pub struct CallbacksAway;
+
+/// Whoever keeps copies fresh, on whichever node.
+pub trait SyncDesk: Send + Sync {
+    /// Asks for a cycle now; one that is under way is joined. It may cost money.
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>>;
+
+    /// How everything stands.
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>>;
+
+    /// The last cycles, the latest first.
+    fn runs(&self, most: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>>;
+
+    /// Removes now what nobody confirmed for the retention.
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>>;
+}
 
 /// Whoever knows how the service is.
 pub trait Readiness: Send + Sync {
@@ -208,6 +225,8 @@ pub struct Services {
     pub callbacks: Arc<dyn CallbackDesk>,
     /// Lets the vendor's callbacks in.
     pub callback_door: Arc<CallbackDoor>,
+    /// Keeps copies fresh.
+    pub sync: Arc<dyn SyncDesk>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// What is new, for streams.

@@ -17,6 +17,7 @@ mod queries;
 mod schema;
 pub mod status;
 mod store;
+pub mod sync;
 mod tier;
 pub mod updates;
 pub mod warm;

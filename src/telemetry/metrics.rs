@@ -174,6 +174,12 @@ pub struct Metrics {
     pub callbacks: Family<CallbackLabels, Counter>,
     /// `juscache_callback_effects_total{event,outcome}`: what came of each attempt to work one off.
     pub callback_effects: Family<CallbackLabels, Counter>,
+    /// `juscache_sync_processes_total{outcome}`.
+    pub sync_processes: Family<OutcomeLabel, Counter>,
+    /// `juscache_sync_leader`: 1 on the node that leads the synchronisation.
+    pub sync_leader: Gauge,
+    /// `juscache_sync_last_run_seconds`: when the last cycle that this node led ended, in seconds since 1970.
+    pub sync_last_run: Gauge,
     registry: Arc<Registry>,
 }
 
@@ -214,6 +220,9 @@ impl Metrics {
             webhook_dead: Gauge::default(),
             callbacks: Family::default(),
             callback_effects: Family::default(),
+            sync_processes: Family::default(),
+            sync_leader: Gauge::default(),
+            sync_last_run: Gauge::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -253,6 +262,17 @@ impl Metrics {
         registry.register("webhook_dead", "Deliveries that were given up", metrics.webhook_dead.clone());
         registry.register("callbacks", "Callbacks of the vendor that arrived", metrics.callbacks.clone());
         registry.register("callback_effects", "What came of callbacks", metrics.callback_effects.clone());
+        registry.register(
+            "sync_processes",
+            "Refreshes of the synchronisation, by outcome",
+            metrics.sync_processes.clone(),
+        );
+        registry.register("sync_leader", "Whether this node leads the synchronisation", metrics.sync_leader.clone());
+        registry.register(
+            "sync_last_run_seconds",
+            "When the last cycle led by this node ended",
+            metrics.sync_last_run.clone(),
+        );
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -286,6 +306,11 @@ impl Metrics {
     /// Notes what came of working on one.
     pub fn count_callback_effect(&self, event: &'static str, outcome: &'static str) {
         self.callback_effects.get_or_create(&CallbackLabels { event, outcome }).inc();
+    }
+
+    /// Notes one refresh of the synchronisation.
+    pub fn count_sync(&self, outcome: &'static str) {
+        self.sync_processes.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     /// The counters of what somebody spared us, ready to be incremented.

@@ -20,6 +20,7 @@ mod pace;
 mod postgres;
 mod supervision;
 mod support;
+mod sync;
 mod updates;
 mod warm;
 mod watch;

@@ -47,7 +47,7 @@ pub(super) fn request_page(path: &str) -> Resource {
     web::resource(path).route(web::post().to(request)).default_service(web::to(only_posts))
 }
 
-async fn only_posts(request: HttpRequest) -> HttpResponse {
+pub(super) async fn only_posts(request: HttpRequest) -> HttpResponse {
     Problem::method_not_allowed("POST").respond(&request_id(&request))
 }
 
@@ -91,7 +91,7 @@ fn deadline(state: &HttpState) -> Deadline {
 }
 
 /// Reads a body and forgets it: it means nothing here, but its end must be found, and not at any length.
-async fn pass_over(mut body: Payload, limit: usize, deadline: Deadline) -> Result<(), Problem> {
+pub(super) async fn pass_over(mut body: Payload, limit: usize, deadline: Deadline) -> Result<(), Problem> {
     let unreadable = || Problem::new(Kind::InvalidParameter, "O corpo da requisição não pôde ser lido até o fim.");
     let mut read = 0_usize;
     loop {
@@ -139,7 +139,7 @@ fn answer(status: StatusCode, standing: &Standing) -> HttpResponse {
 }
 
 /// As every instant that this service shows.
-fn instant(at: DateTime<Utc>) -> String {
+pub(super) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

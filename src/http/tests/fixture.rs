@@ -33,11 +33,13 @@ use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
     Books, BooksAway, CallbackDesk, CallbacksAway, CourtDesk, Health, HttpSettings, HttpState, ListsAway, Lookups,
-    Readiness, Report, Services, TierLine, Warmth, WatchDesk,
+    Readiness, Report, Services, SyncDesk, TierLine, Warmth, WatchDesk,
 };
 use crate::ledger::report::{Days, LedgerReport};
+use crate::postgres_tier::sync::messages::{Requested, Run};
 use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
+use crate::scheduler::desk::{Cleaned, SyncAway, SyncStatus};
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
 use crate::watch::{Line, WatchAway};
@@ -204,6 +206,27 @@ impl Warmth for NoLists {
     }
 }
 
+/// A synchronisation whose database is away.
+struct NoSync;
+
+impl SyncDesk for NoSync {
+    fn request(&self) -> BoxFuture<'_, Result<Requested, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<SyncStatus, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn runs(&self, _: u32) -> BoxFuture<'_, Result<Vec<Run>, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+
+    fn clean(&self) -> BoxFuture<'_, Result<Cleaned, SyncAway>> {
+        std::future::ready(Err(SyncAway)).boxed()
+    }
+}
+
 impl House {
     /// A house whose chain answers so.
     pub(crate) fn answering(answer: impl Fn(&Lookup) -> Result<Served, LookupError> + Send + Sync + 'static) -> Self {
@@ -242,6 +265,7 @@ impl House {
                 watches: Arc::new(Unwatched),
                 callbacks: Arc::new(NoCallbacks),
                 callback_door: Arc::new(CallbackDoor::new(Some(&CALLBACK_TOKEN.into()))),
+                sync: Arc::new(NoSync),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
                 news: super::events::no_news(),
                 webhooks: Arc::new(super::webhooks::NoWebhooks),

@@ -7,7 +7,9 @@ use super::{read, unknown_page};
 use crate::http::admin::door;
 
 pub mod callbacks;
+pub mod cleanup;
 pub mod ledger;
+pub mod sync;
 pub mod warm;
 pub mod watch;
 pub mod webhooks;
@@ -24,6 +26,9 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             .service(watch::one("/watch/{cnj:.*}"))
             .service(warm::lists_page("/warm"))
             .service(warm::list_page("/warm/{id}"))
+            .service(sync::page("/sync"))
+            .service(read("/sync/runs", web::to(sync::runs)))
+            .service(cleanup::page("/cleanup"))
             .default_service(web::to(unknown_page)),
     );
 }

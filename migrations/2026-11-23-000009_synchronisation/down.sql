@@ -1,0 +1,10 @@
+DROP FUNCTION end_sync_run(bigint, bigint, text, text, bigint);
+DROP FUNCTION finish_sync(text, bigint, bigint, text, text, integer, bigint, boolean, double precision);
+DROP FUNCTION claim_sync(text, bigint, bigint, text, timestamptz, double precision, integer, bigint, text, double precision, text);
+DROP FUNCTION request_sync_run();
+DROP FUNCTION begin_sync_run(text, bigint, double precision);
+DROP FUNCTION lead_sync(text, double precision, double precision);
+DROP TABLE process_sync;
+DROP TABLE sync_runs;
+DROP TABLE sync_days;
+DROP TABLE sync_state;

@@ -1,0 +1,12 @@
+//! The synchronisation: its book, its cycles under a thousand accidents, and real nodes on one database.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and these own the time and the nodes that they break"
+)]
+
+mod conformance;
+mod model;
+mod nodes;
+mod simulation;
+mod stage;
