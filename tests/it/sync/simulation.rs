@@ -34,8 +34,9 @@ const CYCLES: u64 = 1_000;
 const NODES: usize = 3;
 const PROCESSES: usize = 120;
 const INTERVAL: Duration = Duration::from_secs(600);
-const TTL: Duration = Duration::from_secs(24 * 3600);
-const LIMIT: u32 = 200;
+/// With the window it keeps every cycle busy, until the day's limit is reached in its last hours.
+const TTL: Duration = Duration::from_secs(6 * 3600);
+const LIMIT: u32 = 1_500;
 
 /// xorshift64*: the same numbers for the same seed, on every machine.
 #[derive(Debug, Clone)]
@@ -71,9 +72,16 @@ impl Random for Dice {
 
 /// What the virtual time shows from here; a node's own wall clock is off by hours.
 #[derive(Debug, Clone, Copy)]
-struct VirtualClock {
+pub(crate) struct VirtualClock {
     began: tokio::time::Instant,
     off: i64,
+}
+
+impl VirtualClock {
+    /// That begins now.
+    pub(crate) fn new() -> Self {
+        Self { began: tokio::time::Instant::now(), off: 0 }
+    }
 }
 
 impl Clock for VirtualClock {
@@ -283,7 +291,7 @@ fn world(seed: u64, began: tokio::time::Instant) -> Arc<World> {
     for number in demo_numbers(PROCESSES, 7) {
         let now = model.now();
         let process = Process {
-            valid_until: now + TimeDelta::from_std(dice.between(0, 24 * 3_600_000)).unwrap(),
+            valid_until: now + TimeDelta::from_std(dice.between(0, 6 * 3_600_000)).unwrap(),
             last_sync: now,
             created_at: now,
             watched: true,
@@ -313,11 +321,11 @@ async fn accidents(world: &Arc<World>, nodes: &mut [Node], began: tokio::time::I
         // Mostly in the middle of a cycle: they are short, so some are waited for.
         tokio::time::sleep(dice.between(1, 600_000)).await;
         if dice.below(4) > 0 {
-            for _ in 0..10_000 {
+            for _ in 0..15_000 {
                 if world.model.tables().runs.last().is_some_and(|run| run.ended.is_none()) {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             tokio::time::sleep(dice.between(1, 12_000)).await;
         }
