@@ -3,7 +3,6 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    clippy::panic,
     reason = "a test fails by panicking, and these own the time and the nodes that they break, and print their seed"
 )]
 

@@ -18,7 +18,7 @@ use juscache::config::sync::SyncSettings;
 use juscache::domain::cnj::Cnj;
 use juscache::fetcher::messages::Failure;
 use juscache::ledger::call::Id;
-use juscache::postgres_tier::sync::words::Trigger;
+use juscache::postgres_tier::sync::words::{Ending, Trigger};
 use juscache::resilience::{Allowance, Deadline};
 use juscache::sandbox::demo_numbers;
 use juscache::scheduler::choice::Rules;
@@ -36,7 +36,7 @@ const PROCESSES: usize = 60;
 const INTERVAL: Duration = Duration::from_secs(600);
 /// With the window it keeps every cycle busy, until the day's limit is reached in its last hours.
 const TTL: Duration = Duration::from_secs(6 * 3600);
-const LIMIT: u32 = 750;
+const LIMIT: u32 = 400;
 
 /// xorshift64*: the same numbers for the same seed, on every machine.
 #[derive(Debug, Clone)]
@@ -397,6 +397,8 @@ fn check(world: &World, killed: u32, frozen: u32) {
         let counted = tables.days.get(day).unwrap().calls;
         assert!(*requests <= counted && counted <= u64::from(LIMIT), "{day}: {requests} sent, {counted} counted");
     }
+    let full = tables.runs.iter().filter(|run| run.ended.is_some_and(|(_, ending)| ending == Ending::DayLimit)).count();
+    assert!(full > 50, "the limit was felt: {full}");
     // Each tick has its run: the next one is due at the first tick after the one before it was begun.
     let due: Vec<_> = tables.runs.iter().filter(|run| run.trigger == Trigger::Schedule).collect();
     let interval = TimeDelta::from_std(INTERVAL).unwrap();
