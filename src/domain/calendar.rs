@@ -115,11 +115,13 @@ fn weekdays_off(from: i32, to: i32) -> i32 {
         .sum()
 }
 
+/// Each holiday once: in 2000 Sexta-feira Santa was Tiradentes too.
 fn holidays(year: i32) -> impl Iterator<Item = i32> {
     let fixed = FIXED_HOLIDAYS.into_iter().filter(move |(.., since)| year >= *since);
     let fixed = fixed.filter_map(move |(month, day, _)| number(year, month, day));
     let easter = easter(year).map(|day| day.num_days_from_ce());
-    fixed.chain(EASTER_HOLIDAYS.into_iter().filter_map(move |after| Some(easter? + after)))
+    let moving = EASTER_HOLIDAYS.into_iter().filter_map(move |after| Some(easter? + after));
+    fixed.clone().chain(moving.filter(move |day| !fixed.clone().any(|other| other == *day)))
 }
 
 fn number(year: i32, month: u32, day: u32) -> Option<i32> {
@@ -189,6 +191,7 @@ mod tests {
             ("2026-08-22", "2026-08-24", 0.2),
             ("2025-12-20", "2026-01-21", 3.2),
             ("2026-02-13", "2026-02-19", 2.0 + 0.4),
+            ("2000-04-17", "2000-04-24", 4.3), // two holidays on one Friday
             ("2026-08-24", "2026-08-17", 0.0),
             ("2026-08-24", "2026-08-24", 0.0),
         ] {

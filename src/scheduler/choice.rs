@@ -86,7 +86,8 @@ pub struct Rules {
     pub batch: usize,
     /// What a refresh costs.
     pub price: RefreshPrice,
-    /// What one of the day's requests is worth beside its price, in centavos: the limit is scarce even where requests are free.
+    /// What one of the day's requests is worth beside its price, in centavos: the limit is scarce even where requests are free. As
+    /// much as a cover: news costs the same whenever it is found, and money alone would put off whoever has some.
     pub call: u64,
     /// After how many lifetimes past its expiry a process goes before all that are due later.
     pub patience: f64,
@@ -98,7 +99,7 @@ impl Default for Rules {
             window: Duration::from_secs(2 * 3_600),
             batch: 10,
             price: RefreshPrice::default(),
-            call: 100,
+            call: 300,
             patience: 2.0,
         }
     }
@@ -113,7 +114,7 @@ pub struct Choice {
     pub valid_until: DateTime<Utc>,
     /// Why it is due.
     pub class: Class,
-    /// Expected reads without the news, for each centavo.
+    /// Expected reads answered without a piece of news, for each centavo ([`Outlook::worth`]).
     pub worth: f64,
     /// The most vendor requests that its refresh may take.
     pub calls: u32,

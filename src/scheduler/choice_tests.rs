@@ -34,7 +34,7 @@ fn expired(number: u64, minutes: i64) -> Candidate {
 }
 
 fn numbers(choices: &[Choice]) -> Vec<u64> {
-    choices.iter().map(|choice| choice.cnj.digits()[..7].parse().unwrap()).collect()
+    choices.iter().map(|choice| choice.cnj.digits().get(..7).unwrap().parse().unwrap()).collect()
 }
 
 fn chosen(candidates: Vec<Candidate>, calls_left: u32, batch: usize) -> Vec<u64> {

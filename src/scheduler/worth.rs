@@ -51,7 +51,7 @@ pub struct Outlook {
     pub reads_per_day: f64,
     /// Expected money, in centavos.
     pub centavos: f64,
-    /// Reads answered without the news, expected, for each centavo; a request counts [`Rules::call`] centavos beside its price.
+    /// Reads answered without a piece of news, counted for each piece, expected, for each centavo; a request counts [`Rules::call`] centavos beside its price.
     pub worth: f64,
     /// The most requests it may take: status, cover, every page, one retry.
     pub calls: u32,
@@ -75,22 +75,12 @@ impl Outlook {
         // At least one, so that where everything is free worth is still a number.
         let cost = (centavos + requests * number(rules.call)).max(1.0);
         let patience = 0.5_f64.powi(i32::try_from(candidate.failures).unwrap_or(MOST_FAILURES).min(MOST_FAILURES));
-        let worth = reads_per_day * days_without_news(rate, unseen, days(candidate.last_sync, now)) / cost * patience;
+        // Every change counts, and has been waiting for half of the time, expected. That grows with the square of the time, which is
+        // what spreads refreshes as 1/√rate; probability alone would spend everything on the busiest.
+        let waiting = rate * unseen * days(candidate.last_sync, now) / 2.0;
+        let worth = reads_per_day * waiting / cost * patience;
         Self { rate, unseen, probability, reads_per_day, centavos, worth, calls }
     }
-}
-
-/// For how many days of those that have passed readers were answered without the news, expected: nothing before the first change, all
-/// of what came after it. With changes at rate r in a working time u that is (u − (1 − e⁻ʳᵘ)/r), in working time, and the same part
-/// of the days. It grows with the square of the time at first, so what was asked a moment ago is worth next to nothing.
-fn days_without_news(rate: f64, unseen: f64, days: f64) -> f64 {
-    let expected = rate * unseen;
-    if expected <= 0.0 {
-        return 0.0;
-    }
-    // The difference of near numbers loses its digits; the series does not.
-    let part = if expected < 1e-3 { expected / 2.0 } else { 1.0 + (-expected).exp_m1() / expected };
-    days * part
 }
 
 fn rate(candidate: &Candidate) -> f64 {

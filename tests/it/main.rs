@@ -9,6 +9,7 @@ mod binary;
 mod books;
 mod chain;
 mod faults;
+mod freshness;
 mod http;
 mod ledger;
 mod limits;
