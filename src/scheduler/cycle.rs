@@ -10,6 +10,7 @@ use super::lease::Lease;
 use super::refresher::{Refresh, RefreshFailure};
 use super::verdict::{Strikes, Vendor, Verdict, judge};
 use super::worker::Worker;
+use crate::config::sync::SyncSettings;
 use crate::postgres_tier::sync::messages::{
     self as book, Claim, Claimed, Clean, EndRun, Finish, Outlook, ReadOutlook, Run,
 };
@@ -24,6 +25,9 @@ const MOST_IDLE_ROUNDS: u32 = 3;
 
 /// The pauses between attempts to write a result down; bounded by the claim itself.
 const WRITE_AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// Attempts to end a run; what stays open is gone on with, which costs another look at what is due.
+const END_ATTEMPTS: u32 = 3;
 
 /// What became of one choice.
 enum Step {
@@ -56,15 +60,14 @@ impl Worker {
         if !lease.holds(self.monotonic()) {
             return None;
         }
-        let ended = self.around.book.end_run(EndRun { by, ending, cleaned }).await;
-        match ended {
-            Ok(Some(run)) => Some(run),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::warn!(run = run.id, error = error.as_str(), "a synchronisation cannot be ended yet");
-                None
+        for _ in 0..END_ATTEMPTS {
+            match self.around.book.end_run(EndRun { by, ending, cleaned }).await {
+                Ok(ended) => return ended,
+                Err(error) => tracing::debug!(run = run.id, error = error.as_str(), "a run cannot be ended yet"),
             }
+            sleep(WRITE_AGAIN.0).await;
         }
+        None
     }
 
     async fn refresh_all(&self, lease: &Lease, by: book::Worker) -> Option<Ending> {
@@ -89,31 +92,27 @@ impl Worker {
         if !lease.holds(self.monotonic()) {
             return Round::BrokenOff;
         }
-        let SyncSlice { read, limit } = self.slice(by.run);
+        let SyncSettings { window, slice, interest, daily_limit, .. } = self.settings;
+        let read = ReadOutlook { run: by.run, window, slice, interest };
         let Ok(Outlook { now, calls, candidates }) = self.around.book.outlook(read).await else {
             return Round::BrokenOff;
         };
-        let left = u32::try_from(u64::from(limit).saturating_sub(calls)).unwrap_or(u32::MAX);
+        let left = u32::try_from(u64::from(daily_limit).saturating_sub(calls)).unwrap_or(u32::MAX);
         if left == 0 {
             return Round::Over(Ending::DayLimit);
         }
         let failures: Vec<_> = candidates.iter().map(|candidate| (candidate.cnj, candidate.failures)).collect();
         let failures_of =
             |choice: &Choice| failures.iter().find(|(cnj, _)| *cnj == choice.cnj).map_or(0, |(_, failures)| *failures);
-        let choices = choose(candidates, now, left, &self.rules);
+        let choices = choose(candidates.clone(), now, left, &self.rules);
         if choices.is_empty() {
-            return Round::Over(if failures.is_empty() { Ending::Completed } else { self.nothing_chosen(left) });
+            // What would be chosen on a day without a limit does not fit what is left of this one.
+            let is_anything_due = !choose(candidates, now, u32::MAX, &self.rules).is_empty();
+            return Round::Over(if is_anything_due { Ending::DayLimit } else { Ending::Completed });
         }
         let refreshes = choices.iter().map(|choice| self.refresh(lease, by, choice, failures_of(choice)));
         let steps = join_all(refreshes).await;
         self.conclude(&steps, strikes)
-    }
-
-    /// Something may be refreshed and nothing was chosen: not even one refresh fits what is left of the day, or nothing is due.
-    fn nothing_chosen(&self, left: u32) -> Ending {
-        // The smallest refresh asks for the status, the cover and a page.
-        const SMALLEST: u32 = 3;
-        if left < SMALLEST && left < self.settings.daily_limit { Ending::DayLimit } else { Ending::Completed }
     }
 
     fn conclude(&self, steps: &[Step], strikes: &mut Strikes) -> Round {
@@ -240,16 +239,4 @@ impl Worker {
         }
         cleaned
     }
-
-    fn slice(&self, run: u64) -> SyncSlice {
-        let settings = &self.settings;
-        let read = ReadOutlook { run, window: settings.window, slice: settings.slice, interest: settings.interest };
-        SyncSlice { read, limit: settings.daily_limit }
-    }
-}
-
-/// What is read for a round, and the limit that it is measured by.
-struct SyncSlice {
-    read: ReadOutlook,
-    limit: u32,
 }

@@ -2,10 +2,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test fails by panicking, and these own the time and the nodes that they break"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and these own the time and the nodes that they break, and print their seed"
 )]
 
 mod conformance;
+mod cycles;
 mod model;
 mod nodes;
 mod simulation;
