@@ -10,6 +10,7 @@ use super::vendors::{Ground, Vendors};
 use super::watching::Watching;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::callbacks::copies::Chain as AmendedCopies;
+use crate::callbacks::list::CallbackList;
 use crate::callbacks::neighbours::WatchList;
 use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
@@ -130,6 +131,9 @@ impl Tree {
             random: Arc::clone(random),
         };
         let (monitors, watched) = (fetcher.clone(), postgres.clone());
+        // Whoever takes no callbacks has none to miss, and without a key there is nobody to ask.
+        let hears = settings.callbacks.token.is_some() && settings.fetcher.api_key.is_some();
+        let callback_list: Option<Arc<dyn CallbackList>> = if hears { Some(Arc::new(fetcher.clone())) } else { None };
         let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
         let (shelf, callback_shelf) = (postgres.clone(), postgres.clone());
         let lists = postgres.clone();
@@ -187,7 +191,7 @@ impl Tree {
                 copies: Arc::new(AmendedCopies::new(coordinators.clone())),
                 watches: Arc::new(WatchList::new(postgres.clone(), Arc::clone(clock), settings.book_patience)),
                 requests: Arc::new(updates.clone()),
-                list: None,
+                list: callback_list,
                 intake: intake.clone(),
                 postgres,
                 metrics: metrics.clone(),

@@ -145,9 +145,9 @@ impl Clerk {
                     Err(_) => Err(Trouble::Updates),
                 }
             }
-            Task::Monitor { cnj, id, found } => match self.around.watches.monitor_says(cnj, id, found).await {
-                Ok(true) => Ok(Outcome::MonitorNoted),
-                Ok(false) => Ok(Outcome::ForeignMonitor),
+            Task::Monitor { cnj, found } => match self.around.watches.monitor_says(cnj, found).await {
+                Ok(true) => Ok(Outcome::MonitorAsked),
+                Ok(false) => Ok(Outcome::MonitorKnown),
                 Err(_) => Err(Trouble::Database),
             },
             Task::Nothing(outcome) => Ok(outcome),

@@ -48,8 +48,6 @@ pub enum News {
     Monitor {
         /// The process.
         cnj: Cnj,
-        /// The vendor's id of the monitor.
-        id: Option<i64>,
         /// Whether it found the process.
         found: bool,
     },
@@ -141,8 +139,7 @@ fn news(name: EventName, content: &Map<String, Value>, number: Option<&str>) -> 
             }
             EventName::UpdateConcluded => News::UpdateConcluded(cnj),
             EventName::MonitorFound | EventName::MonitorNotFound => {
-                let id = monitor.and_then(|monitor| monitor.get("id")).and_then(as_id);
-                News::Monitor { cnj, id, found: name == EventName::MonitorFound }
+                News::Monitor { cnj, found: name == EventName::MonitorFound }
             }
             EventName::Other => News::UnknownEvent,
         })
@@ -182,10 +179,6 @@ fn masked(text: &str) -> Option<String> {
             .map(|mark| if mark.is_ascii_punctuation() { mark } else { digits.next().unwrap_or('0') })
             .collect(),
     )
-}
-
-fn as_id(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// What PostgreSQL's `text` takes, and no more than anybody reads.

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 use super::clerk::Clerk;
 use super::intake::Via;
 use super::neighbours::away;
-use crate::fetcher::messages::FetchError;
+use crate::fetcher::Fetcher;
+use crate::fetcher::callback_messages::ReadCallbacks;
+use crate::fetcher::messages::{Failure, FetchError};
 use crate::postgres_tier::callbacks::reading_messages::{BeginReading, HurryReading, NoteReading, Progress, Reading};
 use crate::postgres_tier::messages::PostgresError;
 use crate::resilience::Deadline;
+use crate::supervision::ActorRef;
 
 /// Whoever reads the vendor's list of callbacks. Free, and counted as every request is.
 pub trait CallbackList: Send + Sync {
@@ -33,6 +37,23 @@ pub struct ListedPage {
     pub payloads: Vec<Bytes>,
     /// There are no more pages.
     pub is_last: bool,
+}
+
+impl CallbackList for ActorRef<Fetcher> {
+    fn page(
+        &self,
+        since: DateTime<Utc>,
+        page: u32,
+        deadline: Deadline,
+    ) -> BoxFuture<'_, Result<ListedPage, FetchError>> {
+        let no_answer = |_| FetchError { failure: Failure::TimedOut, retry_after: None, cost_centavos: 0 };
+        async move {
+            let read = self.ask_again(ReadCallbacks { since, page, deadline }, deadline).await.map_err(no_answer)??;
+            let payloads = read.items.into_iter().map(|item| Bytes::from(item.payload)).collect();
+            Ok(ListedPage { payloads, is_last: !read.more })
+        }
+        .boxed()
+    }
 }
 
 /// How a turn of reading ended.

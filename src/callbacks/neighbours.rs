@@ -7,9 +7,11 @@ use futures_util::future::BoxFuture;
 
 use crate::ambient::SharedClock;
 use crate::domain::cnj::Cnj;
+use crate::domain::watch::MonitorState;
 use crate::postgres_tier::PostgresTier;
-use crate::postgres_tier::callbacks::messages::{IsWatched, NoteMonitor};
+use crate::postgres_tier::callbacks::messages::IsWatched;
 use crate::postgres_tier::messages::PostgresError;
+use crate::postgres_tier::watch::messages::DoubtMonitor;
 use crate::resilience::Deadline;
 use crate::supervision::{ActorRef, AskError};
 use crate::updates::Updates;
@@ -19,8 +21,9 @@ pub trait Watches: Send + Sync {
     /// Whether somebody watches a process.
     fn is_watched(&self, cnj: Cnj) -> BoxFuture<'_, Result<bool, PostgresError>>;
 
-    /// Writes down what the vendor said about a monitor. False: it is none of ours.
-    fn monitor_says(&self, cnj: Cnj, id: Option<i64>, found: bool) -> BoxFuture<'_, Result<bool, PostgresError>>;
+    /// Has the vendor asked about a monitor of which a callback says something else than is known. False: nothing else is said, or the
+    /// process has no monitor of ours.
+    fn monitor_says(&self, cnj: Cnj, found: bool) -> BoxFuture<'_, Result<bool, PostgresError>>;
 }
 
 /// The durable tier as [`Watches`].
@@ -48,9 +51,9 @@ impl Watches for WatchList {
         async move { self.postgres.ask_again(IsWatched { cnj }, self.soon()).await.map_err(away)? }.boxed()
     }
 
-    fn monitor_says(&self, cnj: Cnj, id: Option<i64>, found: bool) -> BoxFuture<'_, Result<bool, PostgresError>> {
-        let note = NoteMonitor { cnj, monitor_id: id, found };
-        async move { self.postgres.ask_again(note, self.soon()).await.map_err(away)? }.boxed()
+    fn monitor_says(&self, cnj: Cnj, found: bool) -> BoxFuture<'_, Result<bool, PostgresError>> {
+        let state = if found { MonitorState::Found } else { MonitorState::NotFound };
+        async move { self.postgres.ask_again(DoubtMonitor { cnj, state }, self.soon()).await.map_err(away)? }.boxed()
     }
 }
 

@@ -19,12 +19,10 @@ pub enum Task {
     Amend(Cnj, Amendment),
     /// An update request of ours is looked at.
     Conclude(Cnj),
-    /// The state of a monitor is written down.
+    /// The vendor is asked about a monitor.
     Monitor {
         /// The process.
         cnj: Cnj,
-        /// The vendor's id of the monitor.
-        id: Option<i64>,
         /// Whether it found the process.
         found: bool,
     },
@@ -40,7 +38,7 @@ pub fn task(news: News, received_at: DateTime<Utc>) -> Task {
         // What arrived then cannot have been seen later: a vendor's clock that runs ahead must not make a copy fresh for longer.
         News::Verified(cnj, at) => Task::Amend(cnj, Amendment::Verified(at.min(received_at))),
         News::UpdateConcluded(cnj) => Task::Conclude(cnj),
-        News::Monitor { cnj, id, found } => Task::Monitor { cnj, id, found },
+        News::Monitor { cnj, found } => Task::Monitor { cnj, found },
         News::ForeignNumber => Task::Nothing(Outcome::ForeignNumber),
         News::UnknownEvent => Task::Nothing(Outcome::UnknownEvent),
     }
@@ -106,12 +104,12 @@ pub enum Outcome {
     Followed,
     /// No update request of ours was open.
     NoRequest,
-    /// The monitor's state was written down.
-    MonitorNoted,
+    /// The vendor is asked about the monitor: the callback's word alone is not taken.
+    MonitorAsked,
     /// No copy is held, and nobody watches the process.
     NotHeld,
-    /// A monitor that is none of ours.
-    ForeignMonitor,
+    /// The monitor is known so, or none of ours.
+    MonitorKnown,
     /// The vendor calls back about a process, and says that it does not know it.
     UnknownProcess,
     /// No number of a process.
@@ -131,9 +129,9 @@ impl Outcome {
             Self::Brought => "brought",
             Self::Followed => "followed",
             Self::NoRequest => "no-request",
-            Self::MonitorNoted => "monitor-noted",
+            Self::MonitorAsked => "monitor-asked",
             Self::NotHeld => "not-held",
-            Self::ForeignMonitor => "foreign-monitor",
+            Self::MonitorKnown => "monitor-known",
             Self::UnknownProcess => "unknown-process",
             Self::ForeignNumber => "foreign-number",
             Self::UnknownEvent => "unknown-event",
@@ -150,8 +148,8 @@ impl Outcome {
             | Self::Brought
             | Self::Followed
             | Self::NoRequest
-            | Self::MonitorNoted => CallbackState::Done,
-            Self::NotHeld | Self::ForeignMonitor | Self::UnknownProcess | Self::ForeignNumber | Self::UnknownEvent => {
+            | Self::MonitorAsked => CallbackState::Done,
+            Self::NotHeld | Self::MonitorKnown | Self::UnknownProcess | Self::ForeignNumber | Self::UnknownEvent => {
                 CallbackState::Ignored
             }
         }

@@ -17,10 +17,7 @@ fn every_piece_of_news_has_its_task() {
     for (news, expected) in [
         (News::Movement(cnj(), movement.clone()), Task::Amend(cnj(), Amendment::Movement(movement))),
         (News::UpdateConcluded(cnj()), Task::Conclude(cnj())),
-        (
-            News::Monitor { cnj: cnj(), id: Some(1), found: true },
-            Task::Monitor { cnj: cnj(), id: Some(1), found: true },
-        ),
+        (News::Monitor { cnj: cnj(), found: true }, Task::Monitor { cnj: cnj(), found: true }),
         (News::ForeignNumber, Task::Nothing(Outcome::ForeignNumber)),
         (News::UnknownEvent, Task::Nothing(Outcome::UnknownEvent)),
     ] {

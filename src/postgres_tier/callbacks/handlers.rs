@@ -5,8 +5,7 @@ use std::rc::Rc;
 use actix::{Handler, ResponseFuture};
 
 use super::messages::{
-    ClaimCallbacks, ClaimedCallback, IsWatched, KeepCallback, Kept, NoteMonitor, PruneCallbacks, ReadCallbackReport,
-    SettleCallback,
+    ClaimCallbacks, ClaimedCallback, IsWatched, KeepCallback, Kept, PruneCallbacks, ReadCallbackReport, SettleCallback,
 };
 use super::reading_messages::{BeginReading, HurryReading, NoteReading, Reading};
 use super::{queries, reading};
@@ -37,7 +36,6 @@ handle!(SettleCallback => bool, store_timeout, |connection, given| queries::sett
 handle!(PruneCallbacks => usize, store_timeout, |connection, given| queries::prune(connection, &given));
 handle!(ReadCallbackReport => CallbackReport, store_timeout, |connection, given| queries::report(connection, given.state, given.most));
 handle!(IsWatched => bool, read_timeout, |connection, given| queries::is_watched(connection, given.cnj));
-handle!(NoteMonitor => bool, store_timeout, |connection, given| queries::note_monitor(connection, &given));
 handle!(BeginReading => Option<Reading>, store_timeout, |connection, given| reading::begin(connection, &given));
 handle!(NoteReading => bool, store_timeout, |connection, given| reading::note(connection, &given));
 handle!(HurryReading => (), store_timeout, |connection, given| reading::hurry(connection, given.within));

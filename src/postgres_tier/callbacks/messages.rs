@@ -116,15 +116,3 @@ pub struct IsWatched {
     /// The process.
     pub cnj: Cnj,
 }
-
-/// Writes down what the vendor said about the monitor of a watched process. False: nobody watches it, or another monitor is meant.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<bool, PostgresError>")]
-pub struct NoteMonitor {
-    /// The process.
-    pub cnj: Cnj,
-    /// The vendor's id of the monitor.
-    pub monitor_id: Option<i64>,
-    /// Whether it found the process.
-    pub found: bool,
-}

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text, T
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::messages::{
-    ClaimedCallback, KeepCallback, Kept, MOST_MALFORMED, NoteMonitor, PruneCallbacks, SettleCallback, Settlement,
+    ClaimedCallback, KeepCallback, Kept, MOST_MALFORMED, PruneCallbacks, SettleCallback, Settlement,
 };
 use crate::domain::callback::{CallbackLine, CallbackReport, CallbackState, EventName};
 use crate::domain::cnj::Cnj;
@@ -252,20 +252,4 @@ pub(super) async fn is_watched(connection: &mut AsyncPgConnection, cnj: Cnj) -> 
             .get_result(connection)
             .await?;
     Ok(row.is_watched)
-}
-
-/// Writes down what the vendor said of a monitor; of one that is to be removed nothing is.
-pub(super) async fn note_monitor(connection: &mut AsyncPgConnection, note: &NoteMonitor) -> QueryResult<bool> {
-    let written = diesel::sql_query(
-        "UPDATE watched_processes
-         SET monitor_state = $3, monitor_id = coalesce($2, monitor_id), monitor_next_try_at = NULL, updated_at = now()
-         WHERE cnj = $1 AND monitor_state IN ('wanted', 'pending', 'found', 'not-found')
-           AND (monitor_id IS NULL OR $2 IS NULL OR monitor_id = $2)",
-    )
-    .bind::<Text, _>(note.cnj.masked())
-    .bind::<Nullable<BigInt>, _>(note.monitor_id)
-    .bind::<Text, _>(if note.found { "found" } else { "not-found" })
-    .execute(connection)
-    .await?;
-    Ok(written > 0)
 }

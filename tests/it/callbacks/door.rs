@@ -69,19 +69,15 @@ async fn eleven_deliveries_are_confirmed_and_worked_off_once() {
     let database = postgres.database("door_eleven");
     let house = plan(&database.url).build().await;
     let cnj = number();
-    let watch = format!("INSERT INTO watched_processes (cnj, monitor_state) VALUES ('{cnj}', 'pending')");
-    postgres.execute(database.name(), &watch);
     for n in 0..11 {
         assert_eq!(deliver(&house, &monitor_found(&cnj, &format!("{n:032x}"))).await.status, 200);
     }
-    eventually(SOON, "it is done", async || rows(postgres, database.name()) == ["done monitor-noted 11 1"]).await;
-    let state = postgres.rows(database.name(), "SELECT monitor_state, monitor_id FROM watched_processes");
-    assert_eq!(state, [[Some("found".to_owned()), Some("1567024".to_owned())]]);
+    eventually(SOON, "it is done", async || rows(postgres, database.name()) == ["ignored monitor-known 11 1"]).await;
 
-    let seen = admin(&house, "?state=done").await;
+    let seen = admin(&house, "?state=ignored").await;
     let line = &seen.body["callbacks"][0];
     assert_eq!((&line["event"], &line["cnj"]), (&json!("processo_encontrado"), &json!(cnj)), "{}", seen.body);
-    assert_eq!((&line["deliveries"], &line["outcome"]), (&json!(11), &json!("monitor-noted")));
+    assert_eq!((&line["deliveries"], &line["outcome"]), (&json!(11), &json!("monitor-known")));
     assert!(line.get("body").is_none());
     house.close().await;
 }
@@ -183,5 +179,35 @@ async fn a_movement_that_is_called_back_is_served_at_no_cost() {
     let after = house.lookup(&cnj).await;
     assert_eq!((after.body["total_movements"].as_u64(), after.stale()), (Some(before + 1), Some(false)));
     assert_eq!((house.vendor().calls().len(), house.vendor().charged()), (calls, charged));
+    house.close().await;
+}
+
+/// Nobody delivers here: the vendor's log is all there is.
+#[actix_web::test]
+async fn what_the_vendor_could_not_deliver_is_read_from_its_list() {
+    let postgres = Postgres::shared();
+    let database = postgres.database("door_list");
+    let mut plan = plan(&database.url).with(|settings| {
+        settings.callbacks.list_look_every = Duration::from_millis(50);
+        settings.callbacks.list_soon = Duration::from_millis(50);
+    });
+    plan.vendor.monitor_delay = Duration::ZERO;
+    let house = plan.build().await;
+    let cnj = number();
+    let before = house.lookup(&cnj).await.body["total_movements"].as_u64().unwrap();
+    let monitor = house.client.post(house.vendor_url("/api/v2/monitoramentos/processos")).bearer_auth("test");
+    assert_eq!(answer(monitor.json(&json!({"numero": cnj}))).await.status / 100, 2);
+    let id = house.vendor().add_movement(&cnj, house.now().date_naive(), "Juntada de petição").unwrap();
+    let charged = house.vendor().charged();
+    postgres.execute(database.name(), "UPDATE vendor_callback_reading SET next_at = now()");
+    eventually(SOON, "the movement is served", async || house.lookup(&cnj).await.body["total_movements"] == before + 1)
+        .await;
+    assert_eq!((house.fetches(), house.vendor().charged()), (1, charged), "free");
+    let stored = format!("SELECT 1 FROM process_movements WHERE movement_id = '{id}'");
+    assert_eq!(postgres.rows(database.name(), &stored).len(), 1);
+    // Bought again, the movement is the same one: a callback and a purchase tell it alike.
+    assert_eq!(house.refresh(&cnj).await.body["total_movements"], before + 1);
+    let events = "SELECT kind, count(*) FROM process_events GROUP BY kind";
+    assert_eq!(postgres.rows(database.name(), events), [[Some("new".to_owned()), Some("1".to_owned())]]);
     house.close().await;
 }
