@@ -234,6 +234,7 @@ impl App {
             self.http.close();
             stopped.await;
         }
+        self.warm.finish().await;
         self.vendors.close().await;
         self.supervisor.shutdown().await;
         self.database.close().await;

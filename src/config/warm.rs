@@ -8,8 +8,8 @@ use crate::resilience::Backoff;
 /// How lists of processes are loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct WarmSettings {
-    /// Processes that one node looks up at once. At 500 requests a minute, of which a process takes two or three, ten keep the vendor's
-    /// whole pace busy even if it answers in seconds; more would only wait in line.
+    /// Processes that one node has in hand at once. The background has a quarter of the requests that may be under way
+    /// (`fetcher::pace`); ten fill that, with some whose copies are just being read or stored. More would only wait in line.
     pub at_once: usize,
     /// How often a node looks for what is due when nothing tells it to: lists that other nodes accepted, pauses that are over.
     pub look_every: Duration,
