@@ -5,6 +5,7 @@ mod database;
 mod readiness;
 mod tree;
 mod vendors;
+mod watching;
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 use secrecy::SecretString;
 use thiserror::Error;
@@ -23,14 +25,17 @@ use self::readiness::Standing;
 use self::tree::Tree;
 use self::vendors::Vendors;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::{Intake, Receipt, Via};
 use crate::config::{Settings, lookup_limit};
 use crate::coordinator::Coordinators;
 use crate::coordinator::messages::{Demand, Lookup, LookupError, Served};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
 use crate::http::admin::AdminDoor;
+use crate::http::callbacks::CallbackDoor;
 use crate::http::server::{ConnectionSettings, bind, serve};
-use crate::http::state::{CourtDesk, HttpSettings, HttpState, Lookups, Services};
+use crate::http::state::{CallbackDesk, CallbacksAway, CourtDesk, HttpSettings, HttpState, Lookups, Services};
 use crate::journal::{self, Journal};
 use crate::ledger::{self, Ledger};
 use crate::resilience::Deadline;
@@ -140,14 +145,22 @@ impl App {
                 (door, Some(token))
             }
         };
-        let Tree { supervisor, coordinators, vendors, books, updates, warm, .. } = tree;
+        let Tree {
+            supervisor, coordinators, vendors, books, updates, news, webhooks, watches, callbacks, warm, ..
+        } = tree;
+        let callback_door = CallbackDoor::new(settings.callbacks.token.as_ref());
         let services = Services {
             lookups: Arc::new(coordinators.clone()),
             readiness: Arc::new(standing),
             books: Arc::new(books),
             court: Arc::new(updates),
+            watches: Arc::new(watches),
+            callbacks: Arc::new(callbacks),
+            callback_door: Arc::new(callback_door),
             door: Arc::new(door),
             warm: Arc::new(warm.clone()),
+            news,
+            webhooks: Arc::new(webhooks),
         };
         let state = HttpState::new(services, metrics, Arc::clone(&clock), random, http);
         let connections = ConnectionSettings::new(settings.server.workers);
@@ -202,7 +215,7 @@ impl App {
     pub async fn learn(&self, numbers: &[String]) {
         let deadline = Deadline::after(self.clock.monotonic(), self.lookup_limit);
         let lookups = numbers.iter().filter_map(|number| Cnj::parse(number).ok()).map(|cnj| async move {
-            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline };
+            let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline, allowance: None };
             if let Err(error) = self.coordinators.lookup(lookup).await {
                 tracing::warn!(%cnj, %error, "not learned");
             }
@@ -228,6 +241,8 @@ impl App {
     pub async fn stop(self) {
         tracing::info!("shutting down");
         self.warm.close();
+        // Streams would otherwise be waited for.
+        self.http.news.close();
         let stopped = self.server.stop(true);
         tokio::pin!(stopped);
         if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
@@ -258,5 +273,19 @@ impl CourtDesk for Updates {
 
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<updates::Standing, UpdateError>> {
         Self::status(self, cnj, Caller::Anonymous, deadline).boxed()
+    }
+}
+
+impl CallbackDesk for Intake {
+    fn take(&self, body: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>> {
+        async move { Self::take(self, body, Via::Delivery).await.map_err(|_away| CallbacksAway) }.boxed()
+    }
+
+    fn report(
+        &self,
+        state: Option<CallbackState>,
+        most: usize,
+    ) -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>> {
+        async move { Self::report(self, state, most).await.map_err(|_away| CallbacksAway) }.boxed()
     }
 }

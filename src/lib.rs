@@ -3,6 +3,7 @@
 
 pub mod ambient;
 pub mod app;
+pub mod callbacks;
 pub mod cli;
 pub mod config;
 pub mod coordinator;
@@ -11,11 +12,14 @@ pub mod fetcher;
 pub mod http;
 pub mod journal;
 pub mod ledger;
+pub mod notifier;
 pub mod postgres_tier;
 pub mod redis_tier;
 pub mod resilience;
 pub mod sandbox;
+pub mod scheduler;
 pub mod supervision;
 pub mod telemetry;
 pub mod updates;
 pub mod warm;
+pub mod watch;

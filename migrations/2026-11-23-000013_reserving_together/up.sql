@@ -4,19 +4,16 @@ CREATE FUNCTION reserve_budgets(
 LANGUAGE plpgsql
 SET lock_timeout = '2s'
 AS $$
-DECLARE
-    part record;
 BEGIN
-    FOR part IN SELECT * FROM unnest(new_ids, wanted) AS given (id, centavos) LOOP
+    FOR place IN 1 .. cardinality(new_ids) LOOP
         SELECT * INTO answer, ends_in_ms
-        FROM reserve_budget(for_node, part.id, part.centavos, day_cap, month_cap);
+        FROM reserve_budget(for_node, new_ids[place], wanted[place], day_cap, month_cap);
         IF answer <> 'granted' THEN
-            RAISE EXCEPTION USING ERRCODE = 'JC001', MESSAGE = 'there is not enough for all';
+            -- Nobody has seen what the earlier ones set aside: the periods are locked until all of this is over.
+            PERFORM release_budget(new_ids[1:place - 1]);
+            RETURN;
         END IF;
     END LOOP;
-EXCEPTION
-    -- What the earlier ones set aside is undone with them; the answer stays.
-    WHEN SQLSTATE 'JC001' THEN NULL;
 END
 $$;
 

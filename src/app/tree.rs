@@ -7,24 +7,34 @@ use std::time::Duration;
 use super::books::PostgresBooks;
 use super::database::Database;
 use super::vendors::{Ground, Vendors};
+use super::watching::Watching;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::copies::Chain as AmendedCopies;
+use crate::callbacks::neighbours::WatchList;
+use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
 use crate::config::supervision::SupervisionSettings;
-use crate::coordinator::Coordinators;
 use crate::coordinator::actor::Coordinator;
+use crate::coordinator::early::{Early, WishList};
 use crate::coordinator::near::NearCopies;
 use crate::coordinator::tiers::Tiers;
+use crate::coordinator::{Coordinators, Shared};
 use crate::fetcher::Fetcher;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
+use crate::notifier::target::{Gate, SystemNames};
+use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
+use crate::postgres_tier::bell::NewsBell;
 use crate::postgres_tier::{PostgresStatus, PostgresTier};
 use crate::redis_tier::actor::RedisTier;
 use crate::supervision::{Child, ChildEvent, ChildSpec, Escalation, Supervisor};
 use crate::telemetry::metrics::{ActorLabel, Metrics};
 use crate::updates::book::{Shelf, Unsaved};
+use crate::updates::court::Vendor;
 use crate::updates::refresher::Chain;
 use crate::updates::{CourtUpdates, Surroundings, Updates};
 use crate::warm::{self, WarmDesk, Warmer};
+use crate::watch::Watches;
 
 /// Asks in flight in one tier. Readers of one process share one ask, so this many processes may be looked for at once.
 const TIER_PERMITS: usize = 65_536;
@@ -38,9 +48,13 @@ pub(super) struct Tree {
     pub(super) coordinators: Coordinators,
     pub(super) updates: Updates,
     pub(super) warm: WarmDesk,
+    pub(super) watches: Watches,
+    pub(super) callbacks: Intake,
     pub(super) postgres_status: PostgresStatus,
     pub(super) vendors: Vendors,
     pub(super) books: PostgresBooks,
+    pub(super) news: Feed,
+    pub(super) webhooks: StoredWebhooks,
 }
 
 impl Tree {
@@ -59,14 +73,16 @@ impl Tree {
         let patience = &settings.supervision;
 
         let postgres_status = PostgresStatus::default();
+        let bell = NewsBell::default();
         let postgres = {
             let settings = database.settings().clone();
             let (clock, metrics) = (Arc::clone(clock), metrics.clone());
-            let (status, journal) = (postgres_status.clone(), journal.clone());
+            let (status, journal, bell) = (postgres_status.clone(), journal.clone(), bell.clone());
             supervisor.child(tier(patience, "postgres", move || {
-                let (clock, status, journal) = (Arc::clone(&clock), status.clone(), journal.clone());
+                let (clock, status) = (Arc::clone(&clock), status.clone());
+                let (journal, bell) = (journal.clone(), bell.clone());
                 #[expect(clippy::expect_used, reason = "a factory that panics is a failed generation, tried again")]
-                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal)
+                PostgresTier::new(settings.clone(), clock, metrics.clone(), status, journal, bell)
                     .expect("a pool can be made")
             }))
         };
@@ -80,22 +96,50 @@ impl Tree {
         let parts = vendors.parts(&ground);
         let fetcher = supervisor.child(tier(patience, "fetcher", move || Fetcher::new(parts.clone())));
         let books = PostgresBooks { postgres: postgres.clone(), caps: settings.caps, clock: Arc::clone(clock) };
-        let (court, shelf, lists) = (fetcher.clone(), postgres.clone(), postgres.clone());
+        let mut notifier = settings.notifier.clone();
+        if settings.database_url.is_none() {
+            // Nobody else stores anything, and its one connection is the lookups' own.
+            notifier.look_every = notifier.look_idle;
+        }
+        let log = StoredEvents::new(postgres.clone(), Arc::clone(clock), notifier.patience);
+        let news = Feed::new(Arc::new(log.clone()), notifier.clone(), Arc::clone(clock), metrics.clone());
+        let gate = Gate::new(Arc::new(SystemNames), notifier.webhook_private);
+        let parts = NotifierParts {
+            postgres: postgres.clone(),
+            log: Arc::new(log),
+            feed: news.clone(),
+            bell: bell.clone(),
+            gate: gate.clone(),
+            settings: notifier.clone(),
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+            metrics: metrics.clone(),
+        };
+        supervisor.child(tier(patience, "notifier", move || Notifier::new(parts.clone())));
+        let webhooks = StoredWebhooks {
+            postgres: postgres.clone(),
+            gate,
+            settings: notifier,
+            clock: Arc::clone(clock),
+            random: Arc::clone(random),
+        };
+        let (monitors, watched) = (fetcher.clone(), postgres.clone());
+        let court = Vendor::new(fetcher.clone(), settings.callbacks.token.is_some());
+        let (shelf, callback_shelf, lists) = (postgres.clone(), postgres.clone(), postgres.clone());
         let tiers = Tiers { redis, postgres, fetcher, journal: journal.clone() };
-        let near = Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl));
+        let wishes = Arc::new(WishList::default());
+        let shared = Shared {
+            near: Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl)),
+            early: Arc::new(Early::new(Arc::clone(random), wishes)),
+        };
+        let in_common = shared.clone();
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
             let settings = settings.coordinator.clone();
             let permits = settings.permits;
             let grace = settings.store_patience + JOURNAL_GRACE;
-            let (clock, metrics, near, tiers) = (Arc::clone(clock), metrics.clone(), Arc::clone(&near), tiers.clone());
+            let (clock, metrics, shared, tiers) = (Arc::clone(clock), metrics.clone(), shared.clone(), tiers.clone());
             let factory = move || {
-                Coordinator::new(
-                    settings.clone(),
-                    Arc::clone(&clock),
-                    metrics.clone(),
-                    Arc::clone(&near),
-                    tiers.clone(),
-                )
+                Coordinator::new(settings.clone(), Arc::clone(&clock), metrics.clone(), shared.clone(), tiers.clone())
             };
             supervisor.child(ChildSpec {
                 permits,
@@ -106,7 +150,7 @@ impl Tree {
                 ..tier(patience, format!("coordinator-{index}"), factory)
             })
         });
-        let coordinators = Coordinators::new(Arc::clone(&near), shards.collect(), Arc::clone(clock));
+        let coordinators = Coordinators::new(in_common, shards.collect(), Arc::clone(clock));
         let updates = {
             let settings = settings.updates;
             let around = Surroundings {
@@ -132,7 +176,44 @@ impl Tree {
             supervisor.child(ChildSpec { shutdown_grace, ..tier(patience, "warmer", factory) });
             desk
         };
-        Ok(Self { supervisor, coordinators, updates, warm, postgres_status, vendors, books })
+        let watches = {
+            let watching =
+                Watching { fetcher: monitors, postgres: watched, coordinators: &coordinators, settings, clock };
+            let (parts, face) = watching.parts(&vendors.escavador);
+            let factory = move || parts.watcher();
+            let permits = settings.watch.permits;
+            face.over(supervisor.child(ChildSpec { permits, ..tier(patience, "watcher", factory) }))
+        };
+        let callbacks = {
+            let (settings, postgres) = (settings.callbacks.clone(), callback_shelf);
+            let intake = Intake::new(postgres.clone(), Arc::clone(clock), metrics.clone(), settings.intake_patience);
+            let around = callbacks::Surroundings {
+                copies: Arc::new(AmendedCopies::new(coordinators.clone())),
+                watches: Arc::new(WatchList::new(postgres.clone(), Arc::clone(clock), settings.book_patience)),
+                requests: Arc::new(updates.clone()),
+                list: None,
+                intake: intake.clone(),
+                postgres,
+                metrics: metrics.clone(),
+                clock: Arc::clone(clock),
+            };
+            let factory = move || Callbacks::new(settings.clone(), around.clone());
+            let _nobody_asks_it = supervisor.child(tier(patience, "callbacks", factory));
+            intake
+        };
+        Ok(Self {
+            supervisor,
+            coordinators,
+            updates,
+            watches,
+            callbacks,
+            warm,
+            postgres_status,
+            vendors,
+            books,
+            news,
+            webhooks,
+        })
     }
 }
 

@@ -102,13 +102,14 @@ async fn reach(vendor: &str, base: &str) -> Result<String, String> {
 }
 
 fn prices(prices: PriceList) -> String {
-    let PriceList { cover, movements, movements_next, status, update_request } = prices;
+    let PriceList { cover, movements, movements_next, status, update_request, monitor_month } = prices;
     let list = [
         ("cover", cover),
         ("movements", movements),
         ("a later page of them", movements_next),
         ("status", status),
         ("update request", update_request),
+        ("a monitor for a month", monitor_month),
     ];
     let list = list.map(|(name, price)| format!("{name} {}", reais(price)));
     format!("prices, until escavador says otherwise: {}", list.join(", "))

@@ -98,5 +98,6 @@ fn read_prices(reader: &mut Reader<'_>, default: &PriceList) -> PriceList {
         movements_next: price("ESCAVADOR_PRICE_MOVEMENTS_NEXT", default.movements_next),
         status: price("ESCAVADOR_PRICE_STATUS", default.status),
         update_request: price("ESCAVADOR_PRICE_UPDATE_REQUEST", default.update_request),
+        monitor_month: price("ESCAVADOR_PRICE_MONITOR", default.monitor_month),
     }
 }

@@ -2,15 +2,17 @@
 //! listed in the README.
 //!
 //! - `source`: the environment and `.env`; `reader`: typed values and the list of mistakes.
-//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `warm`: one concern each,
-//!   with the reason for every bound.
+//! - `server`, `admin`, `coordinator`, `redis`, `postgres`, `fetcher`, `datajud`, `budget`, `supervision`, `updates`, `notifier`, `watch`,
+//!   `callbacks`, `warm`: one concern each, with the reason for every bound.
 //! - `reserved`: what the contract names for rooms to come.
 
 pub mod admin;
 pub mod budget;
+pub mod callbacks;
 pub mod coordinator;
 pub mod datajud;
 pub mod fetcher;
+pub mod notifier;
 pub mod postgres;
 pub mod reader;
 pub mod redis;
@@ -20,15 +22,18 @@ pub mod source;
 pub mod supervision;
 pub mod updates;
 pub mod warm;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::callbacks::CallbackSettings;
 use self::coordinator::{CoordinatorSettings, Patience};
 use self::datajud::DatajudSettings;
 use self::fetcher::FetcherSettings;
+use self::notifier::NotifierSettings;
 use self::reader::{Mistakes, Reader};
 use self::redis::RedisSettings;
 use self::server::ServerSettings;
@@ -36,6 +41,7 @@ use self::source::Strings;
 use self::supervision::SupervisionSettings;
 use self::updates::UpdateSettings;
 use self::warm::WarmSettings;
+use self::watch::WatchSettings;
 use crate::postgres_tier::ledger::messages::Caps;
 
 /// The whole configuration.
@@ -65,6 +71,12 @@ pub struct Settings {
     pub updates: UpdateSettings,
     /// Loading lists in the background.
     pub warm: WarmSettings,
+    /// Telling others what is new.
+    pub notifier: NotifierSettings,
+    /// Watched processes.
+    pub watch: WatchSettings,
+    /// What the vendor calls back.
+    pub callbacks: CallbackSettings,
     /// Variables that are set but have no effect yet.
     pub without_effect: Vec<&'static str>,
 }
@@ -86,6 +98,9 @@ impl Settings {
             updates: UpdateSettings::default(),
             warm: WarmSettings::for_patience(coordinator.patience.hard),
             coordinator,
+            notifier: NotifierSettings::read(&mut reader),
+            watch: WatchSettings::read(&mut reader),
+            callbacks: CallbackSettings::read(&mut reader),
             redis: read_redis(&mut reader),
             fetcher: FetcherSettings::read(&mut reader),
             caps: budget::read(&mut reader),
@@ -110,11 +125,13 @@ fn read_database_url(reader: &mut Reader<'_>) -> Option<SecretString> {
 
 fn read_coordinator(reader: &mut Reader<'_>) -> CoordinatorSettings {
     let default = CoordinatorSettings::default();
+    let db_ttl = reader.duration("JUSCACHE_DB_TTL", default.db_ttl);
     CoordinatorSettings {
         near_ttl: reader.duration("JUSCACHE_NEAR_TTL", default.near_ttl),
         near_bytes: reader.bytes("JUSCACHE_NEAR_BYTES", default.near_bytes),
         redis_ttl: reader.duration("JUSCACHE_REDIS_TTL", default.redis_ttl),
-        db_ttl: reader.duration("JUSCACHE_DB_TTL", default.db_ttl),
+        db_ttl,
+        adaptive: coordinator::read_adaptive(reader, db_ttl),
         absent_ttl: reader.duration("JUSCACHE_ABSENT_TTL", default.absent_ttl),
         patience: Patience {
             soft: reader.duration("JUSCACHE_SOFT_TIMEOUT", default.patience.soft),

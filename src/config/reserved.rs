@@ -12,15 +12,12 @@ pub fn check(reader: &mut Reader<'_>) -> Vec<&'static str> {
     reader.number("JUSCACHE_SYNC_BATCH", 10, (1, 1000));
     reader.number("JUSCACHE_SYNC_DAILY_LIMIT", 200, (0, 1_000_000));
     reader.duration("JUSCACHE_SYNC_WINDOW", Duration::from_secs(7200));
-    reader.flag("JUSCACHE_WEBHOOK_PRIVATE", false);
-    const NAMES: [&str; 7] = [
-        "ESCAVADOR_CALLBACK_TOKEN",
+    const NAMES: [&str; 5] = [
         "JUSCACHE_RETENTION",
         "JUSCACHE_SYNC_BATCH",
         "JUSCACHE_SYNC_DAILY_LIMIT",
         "JUSCACHE_SYNC_INTERVAL",
         "JUSCACHE_SYNC_WINDOW",
-        "JUSCACHE_WEBHOOK_PRIVATE",
     ];
     NAMES.into_iter().filter(|name| reader.text(name).is_some()).collect()
 }

@@ -18,7 +18,7 @@ pub struct WarmSettings {
     /// What one process may take. Longer than a fetch goes on after its readers have gone (`CoordinatorSettings::fetch_limit`) and what it
     /// buys takes to be stored: nobody begins again what is still under way.
     pub lookup_within: Duration,
-    /// How often a fetch that goes on behind our back is looked after.
+    /// How often a fetch is looked after whose shard was replaced.
     pub follow_every: Duration,
     /// The pauses of a list, doubling, while the vendor, the credit, the cap or the pace stops it. The longest is what a service is late
     /// when the credit is back; a look after it costs at the most one request.

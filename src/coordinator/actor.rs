@@ -1,12 +1,10 @@
 //! One shard of the coordinator: identity, what it owns, and its life.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix::{Actor, Context};
 
-use super::near::NearCopies;
-use super::shard::Shard;
+use super::shard::{Shard, Shared};
 use super::tiers::Tiers;
 use crate::ambient::SharedClock;
 use crate::config::coordinator::CoordinatorSettings;
@@ -26,10 +24,10 @@ impl Coordinator {
         settings: CoordinatorSettings,
         clock: SharedClock,
         metrics: Metrics,
-        near: Arc<NearCopies>,
+        shared: Shared,
         tiers: Tiers,
     ) -> Self {
-        Self { shard: Rc::new(Shard::new(settings, clock, metrics, near, tiers)) }
+        Self { shard: Rc::new(Shard::new(settings, clock, metrics, shared, tiers)) }
     }
 }
 

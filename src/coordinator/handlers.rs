@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::{Handler, Response};
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -15,7 +16,7 @@ use super::reader::{Decision, Progress, RECOVERY_RETRY, Reader, decide};
 use super::shard::{OpenFlight, Shard};
 use crate::domain::caller::Caller;
 use crate::domain::cnj::Cnj;
-use crate::resilience::Deadline;
+use crate::resilience::{Allowance, Deadline};
 use crate::supervision::spawn::detach_to_finish;
 
 /// When a crowd is turned away, it is told to come back after the flight they crowd around has probably landed.
@@ -25,28 +26,32 @@ impl Handler<Board> for Coordinator {
     type Result = Response<Result<Served, LookupError>>;
 
     fn handle(&mut self, board: Board, _: &mut Self::Context) -> Self::Result {
-        let Lookup { cnj, demand, caller, deadline } = board.lookup;
+        let Lookup { cnj, demand, caller, deadline, allowance } = board.lookup;
         let (now, wall) = (self.shard.clock.monotonic(), self.shard.clock.now());
         // Looked at once more: the flight that this reader missed may have landed while the message was under way.
         if let Some(answer) = self.shard.near.answer(&cnj, &demand, now, wall) {
             return Response::reply(answer);
         }
-        match self.board(cnj, demand, (Want::of(&demand, wall), caller), now) {
+        match self.board(cnj, demand, Passenger { caller, allowance, now, wall }) {
             Ok(seat) => Response::fut(seat.wait(deadline, board.present)),
             Err(error) => Response::reply(Err(error)),
         }
     }
 }
 
+/// On whose behalf a flight is boarded, and when.
+struct Passenger {
+    caller: Caller,
+    allowance: Option<Allowance>,
+    now: Instant,
+    wall: DateTime<Utc>,
+}
+
 impl Coordinator {
     /// Joins the flight for a process, or opens one.
-    fn board(
-        &self,
-        cnj: Cnj,
-        demand: Demand,
-        (want, caller): (Want, Caller),
-        since: Instant,
-    ) -> Result<Seat, LookupError> {
+    fn board(&self, cnj: Cnj, demand: Demand, passenger: Passenger) -> Result<Seat, LookupError> {
+        let Passenger { caller, allowance, now, wall } = passenger;
+        let want = Want::of(&demand, wall);
         let shard = Rc::clone(&self.shard);
         let running = shard.flights.borrow().get(&cnj).cloned();
         let collapsed = running.is_some();
@@ -57,7 +62,16 @@ impl Coordinator {
             Some(open) => {
                 let mut flight = open.flight.borrow_mut();
                 flight.want = flight.want.and(want.of_flight());
+                let is_content =
+                    flight.in_hand().is_some_and(|hand| hand.believed && want.satisfied_by(&hand.held.entry, wall));
                 drop(flight);
+                if let (Some(bound), None) = (&open.allowance, &allowance)
+                    && want.reach != Reach::Held
+                    && !is_content
+                {
+                    // It needs the flight's end as well, and no bound of somebody else's work may keep it from that.
+                    bound.lift();
+                }
                 if caller != Caller::Service {
                     // Somebody waits now: what was nobody's hurry becomes theirs.
                     open.caller.set(caller);
@@ -65,8 +79,9 @@ impl Coordinator {
                 open
             }
             None => {
-                let open = Rc::new(OpenFlight::new(cnj, want.of_flight(), caller));
+                let open = Rc::new(OpenFlight::new(cnj, want.of_flight(), caller, allowance));
                 shard.flights.borrow_mut().insert(cnj, Rc::clone(&open));
+                shard.disturb(&cnj);
                 let (shard, flying) = (Rc::clone(&shard), Rc::clone(&open));
                 let near = shard.near.held(&cnj);
                 detach_to_finish("flight", async move { shard.fly(cnj, flying, near).await });
@@ -74,7 +89,7 @@ impl Coordinator {
             }
         };
         let payer = want.reach != Reach::Held && !open.has_payer.replace(true);
-        let reader = Reader { demand, since, payer, collapsed };
+        let reader = Reader { demand, since: now, payer, collapsed };
         Ok(Seat { progress: open.progress.subscribe(), place: Place::take(&open), shard, reader })
     }
 }

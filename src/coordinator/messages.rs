@@ -13,10 +13,12 @@ use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::served::{Freshness, ServedFrom};
 use crate::fetcher::messages::Failure;
+use crate::postgres_tier::messages as postgres;
+use crate::resilience::allowance::Allowance;
 use crate::resilience::deadline::Deadline;
 
 /// Asks for the best copy of one process that the reader's demand allows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Lookup {
     /// The process.
     pub cnj: Cnj,
@@ -26,6 +28,8 @@ pub struct Lookup {
     pub caller: Caller,
     /// When the reader stops waiting.
     pub deadline: Deadline,
+    /// How many requests to the vendors it may cause; none: as many as it takes, as for every reader.
+    pub allowance: Option<Allowance>,
 }
 
 /// A lookup on its way to the process's shard.
@@ -47,6 +51,9 @@ pub struct Demand {
     pub max_age: Option<Duration>,
     /// A stale copy is welcome at once, if it expired no longer ago than this (`max-stale`; [`Duration::MAX`] for any).
     pub max_stale: Option<Duration>,
+    /// Nobody waits for a copy, so only the flight's end counts, however long that takes: no copy past its freshness in the meantime, and
+    /// none in the vendor's place.
+    pub patient: bool,
 }
 
 /// How far a lookup may go.
@@ -55,10 +62,32 @@ pub enum Reach {
     /// To the vendor, if no fresh copy is held.
     #[default]
     Vendor,
+    /// Past every copy to the vendor, which is first asked for free whether it has anything newer, and nothing is bought if not. For the
+    /// service itself: readers cannot ask for it over HTTP.
+    Revalidate,
     /// Past every copy to the vendor (`force_refresh`, `Cache-Control: no-cache`).
     Refresh,
     /// Not beyond the copies held (`only-if-cached`): nothing is spent.
     Held,
+}
+
+impl Reach {
+    /// Whether the vendor is asked whatever is held.
+    #[must_use]
+    pub fn passes_copies(self) -> bool {
+        matches!(self, Self::Revalidate | Self::Refresh)
+    }
+}
+
+/// What the vendor made of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// It has nothing newer: the copy in hand is as of now.
+    Confirmed,
+    /// It was bought, and this is what PostgreSQL found new in it.
+    Bought(postgres::Novelty),
+    /// It was bought, and PostgreSQL did not take it: it was away, so that the copy waits in the journal, or it holds a newer one.
+    BoughtUnstored,
 }
 
 /// An answer.
@@ -76,6 +105,8 @@ pub struct Served {
     pub collapsed: bool,
     /// Centavos that this reader's lookup spent: zero for whoever joined another's.
     pub cost_centavos: u64,
+    /// What the vendor made of the copy; none if it was not asked, or gave no answer.
+    pub renewal: Option<Renewal>,
 }
 
 /// Why there is no answer.

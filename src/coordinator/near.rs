@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::messages::{Demand, LookupError, Reach, Served};
+use super::messages::{Demand, LookupError, Served};
 use super::plan::{Said, Want};
 use super::trail::{Finding, Tier, Trail};
 use crate::domain::cnj::Cnj;
@@ -85,9 +85,9 @@ impl NearCopies {
                 let mut trail = Trail::default();
                 trail.record(Tier::Near, Finding::Hit, Duration::ZERO);
                 let (from, freshness) = (ServedFrom::Memory, Freshness::Fresh);
-                Some(Ok(Served { entry, from, freshness, trail, collapsed: false, cost_centavos: 0 }))
+                Some(Ok(Served { entry, from, freshness, trail, collapsed: false, cost_centavos: 0, renewal: None }))
             }
-            What::Absent { until, .. } if wall < until && want.reach != Reach::Refresh => {
+            What::Absent { until, .. } if wall < until && !want.reach.passes_copies() => {
                 Some(Err(LookupError::Unknown))
             }
             _ => None,

@@ -55,7 +55,8 @@ impl Want {
         let rank = |reach| match reach {
             Reach::Held => 0,
             Reach::Vendor => 1,
-            Reach::Refresh => 2,
+            Reach::Revalidate => 2,
+            Reach::Refresh => 3,
         };
         let reach = if rank(other.reach) > rank(self.reach) { other.reach } else { self.reach };
         Self { reach, not_before: self.not_before.max(other.not_before) }
@@ -66,7 +67,7 @@ impl Want {
     pub fn satisfied_by(&self, entry: &Entry, now: DateTime<Utc>) -> bool {
         let header = entry.header();
         let young_enough = self.not_before.is_none_or(|limit| header.version.fetched_at >= limit);
-        self.reach != Reach::Refresh && young_enough && now < header.fresh_until
+        !self.reach.passes_copies() && young_enough && now < header.fresh_until
     }
 }
 
@@ -319,8 +320,8 @@ impl Flight {
         let finding = match said {
             Said::Copy(entry) => {
                 let fresh = tier != Tier::Near && self.want.satisfied_by(&entry, now);
-                let finding = match (self.want.reach, fresh) {
-                    (Reach::Refresh, _) => Finding::Bypassed,
+                let finding = match (self.want.reach.passes_copies(), fresh) {
+                    (true, _) => Finding::Bypassed,
                     (_, true) => Finding::Hit,
                     (_, false) => Finding::Stale,
                 };
@@ -338,8 +339,8 @@ impl Flight {
             Said::Absent { version, until } => {
                 self.absent = self.absent.max(Some((version, until)));
                 self.newest = self.newest.max(Some(version));
-                match (self.want.reach, now < until) {
-                    (Reach::Refresh, _) => Finding::Bypassed,
+                match (self.want.reach.passes_copies(), now < until) {
+                    (true, _) => Finding::Bypassed,
                     (_, true) => Finding::Hit,
                     (_, false) => Finding::Stale,
                 }
@@ -361,7 +362,7 @@ impl Flight {
         if let Some((version, until)) = self.absent
             && held.is_none_or(|held| held.entry.header().version < version)
         {
-            return (self.want.reach != Reach::Refresh && now < until).then_some(Landing::Unknown);
+            return (!self.want.reach.passes_copies() && now < until).then_some(Landing::Unknown);
         }
         self.in_hand()
             .filter(|hand| hand.believed && self.want.satisfied_by(&hand.held.entry, now))

@@ -155,6 +155,19 @@ fn an_absence_is_believed_until_it_ends_and_a_refresh_asks_anyway() {
     assert_eq!(asked_vendor(&fly(want(Reach::Refresh), &world(NOW + 5)).1), 1);
 }
 
+/// Unlike a refresh it does not insist: the vendor is told of the copy, and may say that it is current.
+#[test]
+fn a_revalidation_reaches_the_vendor_and_does_not_insist() {
+    let world = World { near: fresh(), redis: fresh(), postgres: fresh(), vendor: Vendor::Delivers };
+    for (reach, insists) in [(Reach::Revalidate, false), (Reach::Refresh, true)] {
+        let (flight, intents, _) = fly(want(reach), &world);
+        let (told, insist) = flight.for_the_vendor();
+        assert_eq!((asked_vendor(&intents), told.is_some(), insist), (1, true, insists), "{reach:?}");
+    }
+    assert_eq!(want(Reach::Vendor).and(want(Reach::Revalidate)), want(Reach::Revalidate));
+    assert_eq!(want(Reach::Revalidate).and(want(Reach::Refresh)), want(Reach::Refresh));
+}
+
 #[test]
 fn a_reader_who_wants_only_held_copies_spends_nothing() {
     let (_, intents, landing) = fly(want(Reach::Held), &World::empty(Vendor::Delivers));
@@ -191,7 +204,7 @@ fn any_world() -> impl Strategy<Value = World> {
 }
 
 fn any_want() -> impl Strategy<Value = Want> {
-    let reach = prop_oneof![Just(Reach::Vendor), Just(Reach::Refresh), Just(Reach::Held)];
+    let reach = prop_oneof![Just(Reach::Vendor), Just(Reach::Revalidate), Just(Reach::Refresh), Just(Reach::Held)];
     (reach, prop::option::of(0..NOW))
         .prop_map(|(reach, age)| Want { reach, not_before: age.map(|age| instant(NOW) - TimeDelta::seconds(age)) })
 }
@@ -219,7 +232,7 @@ proptest! {
         let asked = asked_vendor(&intents);
         prop_assert!(asked <= 1, "the vendor is asked at most once");
         prop_assert!(asked == 0 || want.reach != Reach::Held, "who wants held copies spends nothing");
-        prop_assert!(asked == 1 || want.reach != Reach::Refresh, "a refresh reaches the vendor");
+        prop_assert!(asked == 1 || !want.reach.passes_copies(), "a refresh reaches the vendor");
         let landings = intents.iter().filter(|intent| matches!(intent, Intent::Land(_))).count();
         prop_assert_eq!(landings, 1);
         match landing {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::messages::{Demand, LookupError, Reach, Served};
+use super::messages::{Demand, LookupError, Reach, Renewal, Served};
 use super::plan::{Held, InHand, Landing, Want};
 use super::trail::Trail;
 use crate::config::coordinator::Patience;
@@ -12,7 +12,7 @@ use crate::domain::served::{Freshness, StaleReason};
 use crate::fetcher::messages::Failure;
 
 /// The least a reader is told to wait before asking again.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+pub const LEAST_RETRY: Duration = Duration::from_secs(2);
 
 /// When the service recovers, it has usually done so by then.
 pub(super) const RECOVERY_RETRY: Duration = Duration::from_secs(1);
@@ -41,6 +41,8 @@ pub enum Progress {
         trail: Trail,
         /// Centavos spent.
         cost_centavos: u64,
+        /// What the vendor made of the copy.
+        renewal: Option<Renewal>,
     },
     /// The flight's task died; nobody will land.
     Lost,
@@ -77,7 +79,7 @@ pub fn decide(
     (now, wall): (Instant, DateTime<Utc>),
 ) -> Decision {
     let Reader { demand, payer, collapsed, .. } = reader;
-    let serve = |held: &Held, freshness: Freshness, trail: &Trail, cost: u64| {
+    let serve = |held: &Held, freshness: Freshness, trail: &Trail, (cost, renewal): (u64, Option<Renewal>)| {
         Decision::Answer(Box::new(Ok(Served {
             entry: std::sync::Arc::clone(&held.entry),
             from: held.served_from(freshness == Freshness::Fresh),
@@ -85,6 +87,7 @@ pub fn decide(
             trail: *trail,
             collapsed: *collapsed,
             cost_centavos: if *payer { cost } else { 0 },
+            renewal,
         })))
     };
     let refuse = |error: LookupError| Decision::Answer(Box::new(Err(error)));
@@ -93,12 +96,15 @@ pub fn decide(
         Progress::Lost => refuse(LookupError::Recovering { retry_after: RECOVERY_RETRY }),
         Progress::Asking { hand, since, trail } => {
             if let Some((held, freshness)) = hand.as_ref().and_then(|hand| at_once(demand, hand, wall)) {
-                return serve(held, freshness, trail, 0);
+                return serve(held, freshness, trail, (0, None));
             }
             if demand.reach == Reach::Held {
                 return refuse(LookupError::NotHeld);
             }
             // With a copy in hand the wait is counted once a flight; without one each reader has its own.
+            if demand.patient {
+                return Decision::Wait(None);
+            }
             let patience_ends = match hand {
                 Some(_) => *since + patience.soft,
                 None => reader.since.max(*since) + patience.hard,
@@ -106,30 +112,32 @@ pub fn decide(
             match hand {
                 _ if now < patience_ends => Decision::Wait(Some(patience_ends)),
                 Some(InHand { held, .. }) => {
-                    serve(held, Freshness::Stale(Some(StaleReason::UpstreamTimeout)), trail, 0)
+                    serve(held, Freshness::Stale(Some(StaleReason::UpstreamTimeout)), trail, (0, None))
                 }
                 None => refuse(LookupError::Upstream {
                     failure: Failure::TimedOut,
-                    retry_after: RETRY_AFTER,
+                    retry_after: LEAST_RETRY,
                     cost_centavos: 0,
                 }),
             }
         }
-        Progress::Landed { landing, hand, trail, cost_centavos } => match landing {
-            Landing::Copy(copy) => serve(copy, Freshness::Fresh, trail, *cost_centavos),
+        Progress::Landed { landing, hand, trail, cost_centavos, renewal } => match landing {
+            Landing::Copy(copy) => serve(copy, Freshness::Fresh, trail, (*cost_centavos, *renewal)),
             Landing::Unknown => refuse(LookupError::Unknown),
             Landing::NotAsked | Landing::Failed(_) => {
                 if let Some((held, freshness)) = hand.as_ref().and_then(|hand| without_asking(demand, hand, wall)) {
-                    return serve(held, freshness, trail, 0);
+                    return serve(held, freshness, trail, (0, None));
                 }
-                match (landing, hand) {
+                let fallback = hand.as_ref().filter(|_| !demand.patient);
+                match (landing, fallback) {
                     (Landing::Failed(error), Some(InHand { held, .. })) if demand.reach != Reach::Held => {
-                        serve(held, Freshness::Stale(Some(error.failure.stale_reason())), trail, *cost_centavos)
+                        let reason = error.failure.stale_reason();
+                        serve(held, Freshness::Stale(Some(reason)), trail, (*cost_centavos, None))
                     }
                     (Landing::Failed(error), None) if demand.reach != Reach::Held => refuse(LookupError::Upstream {
                         failure: error.failure,
                         cost_centavos: if *payer { *cost_centavos } else { 0 },
-                        retry_after: error.retry_after.unwrap_or(RETRY_AFTER).max(RETRY_AFTER),
+                        retry_after: error.retry_after.unwrap_or(LEAST_RETRY).max(LEAST_RETRY),
                     }),
                     _ => refuse(LookupError::NotHeld),
                 }
@@ -140,7 +148,8 @@ pub fn decide(
 
 /// What a reader takes while the vendor is being asked: what it would take without asking, or a stale copy that it welcomes.
 fn at_once<'a>(demand: &Demand, hand: &'a InHand, wall: DateTime<Utc>) -> Option<(&'a Held, Freshness)> {
-    let welcome = demand.reach == Reach::Vendor && demand.max_stale.is_some() && accepts(demand, &hand.held, wall);
+    let welcomes = demand.reach == Reach::Vendor && demand.max_stale.is_some() && !demand.patient;
+    let welcome = welcomes && accepts(demand, &hand.held, wall);
     let revalidating = welcome.then_some((&hand.held, Freshness::Stale(Some(StaleReason::Revalidating))));
     without_asking(demand, hand, wall).or(revalidating)
 }

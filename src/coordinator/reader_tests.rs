@@ -41,7 +41,7 @@ fn asking(demand: Demand, hand: Option<InHand>, waited: u64) -> Decision {
 fn failed(demand: Demand, hand: Option<InHand>) -> Decision {
     let error = FetchError { failure: Failure::NoCredit, retry_after: None, cost_centavos: 7 };
     let landing = Landing::Failed(error);
-    let progress = Progress::Landed { landing, hand, trail: Trail::default(), cost_centavos: 7 };
+    let progress = Progress::Landed { landing, hand, trail: Trail::default(), cost_centavos: 7, renewal: None };
     let now = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
     decide(&reader(demand, now), &progress, PATIENCE, (now, instant(NOW)))
 }
@@ -130,4 +130,40 @@ fn those_aboard_a_lost_flight_are_told() {
     let now = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
     let told = decide(&reader(Demand::default(), now), &Progress::Lost, PATIENCE, (now, instant(NOW)));
     assert!(matches!(refused(told), LookupError::Recovering { .. }));
+}
+
+fn patient(reach: Reach) -> Demand {
+    Demand { reach, patient: true, ..Demand::default() }
+}
+
+/// Nobody waits behind it: a stale copy would be news to nobody, and a failure must not look like one.
+#[test]
+fn a_patient_reader_waits_for_the_end_and_hears_what_it_was() {
+    for reach in [Reach::Vendor, Reach::Revalidate] {
+        for hand in [expired(), None] {
+            assert!(matches!(asking(patient(reach), hand.clone(), 90), Decision::Wait(None)), "{reach:?}");
+            let error = refused(failed(patient(reach), hand));
+            let LookupError::Upstream { failure, cost_centavos, .. } = error else { panic!("{error:?}") };
+            assert_eq!((failure, cost_centavos), (Failure::NoCredit, 7));
+        }
+    }
+    assert!(matches!(asking(patient(Reach::Revalidate), fresh(), 90), Decision::Wait(None)));
+    assert_eq!(served(asking(patient(Reach::Vendor), fresh(), 0)).1, Freshness::Fresh, "that is all it wants");
+}
+
+#[test]
+fn whoever_waited_for_the_vendor_learns_what_it_made_of_the_copy() {
+    let copy = fresh().unwrap().held;
+    let landed = Progress::Landed {
+        landing: Landing::Copy(copy),
+        hand: None,
+        trail: Trail::default(),
+        cost_centavos: 0,
+        renewal: Some(Renewal::Confirmed),
+    };
+    let now = crate::ambient::Clock::monotonic(&crate::ambient::SystemClock);
+    match decide(&reader(patient(Reach::Revalidate), now), &landed, PATIENCE, (now, instant(NOW))) {
+        Decision::Answer(answer) => assert_eq!(answer.unwrap().renewal, Some(Renewal::Confirmed)),
+        Decision::Wait(_) => panic!("it has landed"),
+    }
 }

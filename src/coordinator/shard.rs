@@ -9,6 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
+use super::amending::Turn;
+use super::early::Early;
+use super::freshness;
+use super::messages::Renewal;
 use super::near::NearCopies;
 use super::plan::{Event, Flight, InHand, Intent, Landing, Said, Want};
 use super::reader::Progress;
@@ -24,7 +28,17 @@ use crate::domain::render;
 use crate::domain::snapshot::{Provider, Snapshot};
 use crate::domain::version::{Version, later};
 use crate::fetcher::messages::{Answer, Failure, FetchError, Fetched};
+use crate::resilience::Allowance;
 use crate::telemetry::Metrics;
+
+/// What all shards share; it outlives them.
+#[derive(Clone)]
+pub struct Shared {
+    /// The near copies.
+    pub near: Arc<NearCopies>,
+    /// Knows how long fetches take.
+    pub early: Arc<Early>,
+}
 
 /// Everything that a shard's handlers and flights share. One thread only.
 pub(super) struct Shard {
@@ -32,7 +46,10 @@ pub(super) struct Shard {
     pub(super) clock: SharedClock,
     pub(super) near: Arc<NearCopies>,
     pub(super) flights: RefCell<HashMap<Cnj, Rc<OpenFlight>>>,
-    desk: Desk,
+    pub(super) desk: Desk,
+    early: Arc<Early>,
+    /// Processes that are being amended.
+    pub(super) turns: RefCell<HashMap<Cnj, Rc<Turn>>>,
 }
 
 /// A flight that readers can join.
@@ -44,18 +61,23 @@ pub(super) struct OpenFlight {
     pub(super) has_payer: Cell<bool>,
     /// On whose behalf the vendor is asked.
     pub(super) caller: Cell<Caller>,
+    /// What bounds the requests that it may send. Lifted when somebody joins who is not bound.
+    pub(super) allowance: Option<Allowance>,
     cost_centavos: Cell<u64>,
+    renewal: Cell<Option<Renewal>>,
 }
 
 impl OpenFlight {
-    pub(super) fn new(cnj: Cnj, want: Want, caller: Caller) -> Self {
+    pub(super) fn new(cnj: Cnj, want: Want, caller: Caller, allowance: Option<Allowance>) -> Self {
         Self {
             flight: RefCell::new(Flight::new(cnj, want)),
             progress: watch::Sender::new(Progress::Searching),
             readers: Cell::new(0),
             has_payer: Cell::new(false),
             caller: Cell::new(caller),
+            allowance,
             cost_centavos: Cell::new(0),
+            renewal: Cell::new(None),
         }
     }
 
@@ -101,11 +123,12 @@ impl Shard {
         settings: CoordinatorSettings,
         clock: SharedClock,
         metrics: Metrics,
-        near: Arc<NearCopies>,
+        shared: Shared,
         tiers: Tiers,
     ) -> Self {
+        let Shared { near, early } = shared;
         let desk = Desk::new(tiers, settings.clone(), Arc::clone(&clock), metrics);
-        Self { settings, clock, near, flights: RefCell::default(), desk }
+        Self { settings, clock, near, flights: RefCell::default(), desk, early, turns: RefCell::default() }
     }
 
     /// Flies one flight to its end. It belongs to the shard and not to a reader: whoever leaves, it goes on.
@@ -141,13 +164,16 @@ impl Shard {
                 let (hand, trail) = open.in_hand();
                 open.progress.send_replace(Progress::Asking { hand, since: began, trail });
                 let (held, insist) = open.flight.borrow().for_the_vendor();
-                let answer = self.desk.ask_vendor(cnj, open.caller.get(), held.clone(), insist).await;
+                let (wish, allowance) = ((held.clone(), insist), open.allowance.clone());
+                let answer = self.desk.ask_vendor(cnj, open.caller.get(), wish, allowance).await;
                 Some(self.weigh(open, held, answer, took()).await)
             }
             Intent::StoreEverywhere(entry) => {
                 let header = entry.header();
-                let fresh_until = header.fresh_until.min(later(header.version.fetched_at, self.settings.db_ttl));
-                self.desk.store(cnj, &entry, fresh_until).await;
+                let fresh_until = self.stored_until(header);
+                let kept = self.desk.keep(cnj, &entry, fresh_until).await;
+                // A copy that was confirmed brings nothing new, whatever became of it.
+                open.renewal.set(Some(open.renewal.get().unwrap_or(kept)));
                 self.fill(cnj, entry, true).await;
                 Some(Event::Written)
             }
@@ -182,7 +208,10 @@ impl Shard {
         let cost = answer.as_ref().map_or_else(|error| error.cost_centavos, |fetched| fetched.cost_centavos);
         open.cost_centavos.set(cost);
         let (answer, stand_in) = match answer {
-            Ok(fetched) => (fetched.answer, fetched.stand_in),
+            Ok(fetched) => {
+                self.early.fetched(took);
+                (fetched.answer, fetched.stand_in)
+            }
             Err(error) => return Event::NotBought(error, took),
         };
         let entry = match (answer, held) {
@@ -194,6 +223,7 @@ impl Shard {
             (Answer::Found(snapshot), _) => self.bought(*snapshot, known, stand_in).await,
             // It may have been said of another copy: of one that a flight before this one, which died, had in hand.
             (Answer::Current { verified_at }, Some(held)) if held.header().version.verified_at >= Some(verified_at) => {
+                open.renewal.set(Some(Renewal::Confirmed));
                 self.confirmed(&held, verified_at, known).await
             }
             (Answer::Current { .. }, _) => Err("the vendor confirmed a copy that it was not told of".to_owned()),
@@ -211,27 +241,37 @@ impl Shard {
     /// longer than a shard may be silent.
     async fn bought(&self, mut snapshot: Snapshot, known: Option<Version>, stand_in: bool) -> Result<Entry, String> {
         snapshot.version = snapshot.version.after(known);
-        let fresh_for = self.settings.fresh_for();
-        let fresh_for = if stand_in { fresh_for.min(self.settings.stand_in_ttl) } else { fresh_for };
-        let fresh_until = later(snapshot.version.fetched_at, fresh_for);
-        beside(move || Entry::new(snapshot, fresh_until)).await
+        let settings = self.settings.clone();
+        beside(move || {
+            let fresh_until = freshness::fresh_until(&settings, &snapshot, snapshot.version.fetched_at, stand_in);
+            Entry::new(snapshot, fresh_until)
+        })
+        .await
     }
 
     /// The copy in hand, as of now: the vendor has nothing newer.
     async fn confirmed(
         &self,
-        held: &Entry,
+        held: &Arc<Entry>,
         verified_at: DateTime<Utc>,
         known: Option<Version>,
     ) -> Result<Entry, String> {
         let version = Version::new(Some(verified_at), self.clock.now()).after(known);
-        let envelope = held.envelope().clone();
-        let fresh_until = later(version.fetched_at, self.settings.fresh_for());
-        beside(move || Entry::open(envelope.stamped(version, fresh_until))).await
+        let (held, settings) = (Arc::clone(held), self.settings.clone());
+        beside(move || {
+            let fresh_until = freshness::fresh_until(&settings, &*held.snapshot()?, version.fetched_at, false);
+            Entry::open(held.envelope().stamped(version, fresh_until))
+        })
+        .await
+    }
+
+    /// Until when a copy counts as fresh in PostgreSQL, which may be switched off there.
+    pub(super) fn stored_until(&self, header: &Header) -> DateTime<Utc> {
+        header.fresh_until.min(later(header.version.fetched_at, self.settings.longest_stored()))
     }
 
     /// Near first: whoever comes while Redis is being written needs no flight any more.
-    async fn fill(&self, cnj: Cnj, entry: Arc<Entry>, redis: bool) {
+    pub(super) async fn fill(&self, cnj: Cnj, entry: Arc<Entry>, redis: bool) {
         self.near.put(cnj, Arc::clone(&entry), self.clock.monotonic());
         if redis {
             self.desk.write_redis(cnj, entry.envelope().bytes().clone(), self.settings.redis_ttl).await;
@@ -264,8 +304,8 @@ impl Shard {
             // Should PostgreSQL go next, this copy is still at hand.
             self.near.put(cnj, Arc::clone(&held.entry), self.clock.monotonic());
         }
-        let cost_centavos = open.cost_centavos.get();
-        open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos });
+        let (cost_centavos, renewal) = (open.cost_centavos.get(), open.renewal.get());
+        open.progress.send_replace(Progress::Landed { landing, hand, trail, cost_centavos, renewal });
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
+use super::messages::Renewal;
 use super::plan::Said;
 use super::trail::Tier;
 use crate::ambient::SharedClock;
@@ -24,7 +25,7 @@ use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages as postgres;
 use crate::redis_tier::actor::RedisTier;
 use crate::redis_tier::messages as redis;
-use crate::resilience::Deadline;
+use crate::resilience::{Allowance, Deadline};
 use crate::supervision::{ActorRef, AskError};
 use crate::telemetry::Metrics;
 
@@ -103,7 +104,7 @@ impl Desk {
             }
             Some(_) => stored.fresh_until.min(version.fetched_at),
             // A shorter setting takes effect for what is stored already.
-            None => stored.fresh_until.min(later(version.fetched_at, self.settings.db_ttl)),
+            None => stored.fresh_until.min(later(version.fetched_at, self.settings.longest_stored())),
         };
         match stored.envelope {
             Some(bytes) => {
@@ -118,11 +119,11 @@ impl Desk {
         &self,
         cnj: Cnj,
         caller: Caller,
-        held: Option<Arc<Entry>>,
-        insist: bool,
+        (held, insist): (Option<Arc<Entry>>, bool),
+        allowance: Option<Allowance>,
     ) -> Result<Fetched, FetchError> {
         let limit = self.settings.fetch_limit.max(self.settings.patience.hard);
-        let fetch = Fetch { cnj, lane: caller.lane(), caller, held, insist, deadline: self.within(limit) };
+        let fetch = Fetch { cnj, lane: caller.lane(), caller, held, insist, deadline: self.within(limit), allowance };
         // A little longer than the fetch itself: what arrives in its last moment is paid for.
         let answer = self.tiers.fetcher.ask(fetch, self.within(limit + HAND_OVER)).await;
         answer.unwrap_or_else(|error| {
@@ -136,19 +137,36 @@ impl Desk {
         })
     }
 
-    /// Stores what was paid for, in PostgreSQL or in the journal.
-    pub(super) async fn store(&self, cnj: Cnj, entry: &Arc<Entry>, fresh_until: DateTime<Utc>) {
+    /// Stores a copy in PostgreSQL.
+    ///
+    /// # Errors
+    /// The word for what kept PostgreSQL from taking it.
+    pub(super) async fn store(
+        &self,
+        entry: &Arc<Entry>,
+        fresh_until: DateTime<Utc>,
+    ) -> Result<postgres::Stored, &'static str> {
         let store = postgres::Store { entry: Arc::clone(entry), fresh_until };
-        let outcome = match self.tiers.postgres.ask(store, self.within(self.settings.store_patience)).await {
-            Ok(Ok(_)) => return,
-            Ok(Err(error)) => error.as_str(),
-            Err(error) => error.as_str(),
+        match self.tiers.postgres.ask(store, self.within(self.settings.store_patience)).await {
+            Ok(Ok(stored)) => Ok(stored),
+            Ok(Err(error)) => Err(error.as_str()),
+            Err(error) => Err(error.as_str()),
+        }
+    }
+
+    /// Keeps what was paid for, in PostgreSQL or in the journal.
+    pub(super) async fn keep(&self, cnj: Cnj, entry: &Arc<Entry>, fresh_until: DateTime<Utc>) -> Renewal {
+        let outcome = match self.store(entry, fresh_until).await {
+            Ok(postgres::Stored::Stored(novelty)) => return Renewal::Bought(novelty),
+            Ok(postgres::Stored::Outdated) => return Renewal::BoughtUnstored,
+            Err(outcome) => outcome,
         };
         let envelope = renewed(entry.envelope().clone(), fresh_until);
         match self.tiers.journal.keep(cnj, envelope.bytes().clone()).await {
             Ok(()) => tracing::warn!(%cnj, outcome, "postgresql did not take a paid answer; it is in the journal"),
             Err(error) => tracing::error!(%cnj, outcome, %error, "a paid answer is held in memory and redis only"),
         }
+        Renewal::BoughtUnstored
     }
 
     pub(super) async fn store_absence(&self, cnj: Cnj, version: Version, until: DateTime<Utc>) {
@@ -200,7 +218,7 @@ impl Desk {
         match header.kind {
             Kind::Absence => envelope,
             Kind::Process => {
-                let limit = later(header.version.fetched_at, self.settings.fresh_for());
+                let limit = later(header.version.fetched_at, self.settings.longest_fresh());
                 renewed(envelope, header.fresh_until.min(limit))
             }
         }

@@ -12,11 +12,14 @@ use super::classify::{Verdict, classify};
 use super::fold::fold;
 
 /// What names a movement for ever: the vendor's id, or a hash of its content where the vendor gives none.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MovementId(String);
 
 impl MovementId {
+    /// What ids of DataJud's movements begin with; a hash follows. Written into stored copies: it stays as it is.
+    pub const DATAJUD_PREFIX: &str = "dj";
+
     /// The vendor's id, which needs 64 bits (ids beyond 2^32 are documented).
     #[must_use]
     pub fn vendor(id: i64) -> Self {
@@ -33,6 +36,12 @@ impl MovementId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is one of ours for a movement of DataJud's, which gives none.
+    #[must_use]
+    pub fn is_datajuds(&self) -> bool {
+        self.0.starts_with(Self::DATAJUD_PREFIX)
     }
 
     fn number(&self) -> Option<i64> {
@@ -172,7 +181,8 @@ pub fn position(date: Option<NaiveDate>, id: &MovementId) -> impl Ord {
     (Reverse(date), Reverse(id.number()))
 }
 
-fn content_hash(movement: &Movement) -> [u8; 32] {
+/// What a movement says: a hash of (source id or else tribunal, date, type, folded text). Ids are made of it: it stays as it is.
+pub(super) fn content_hash(movement: &Movement) -> [u8; 32] {
     let mut hash = Sha256::new();
     let source = movement.source.id.map(|id| id.to_string()).or_else(|| movement.source.tribunal.clone());
     let date = movement.date.map(|date| date.to_string());

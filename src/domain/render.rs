@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::classify::{MovementType, Verdict};
+use super::cnj::Cnj;
 use super::codec::Header;
 use super::movement::{Classification, Movement};
 use super::outcome::{Outcome, outcome};
@@ -53,10 +54,17 @@ struct MovementLine<'a> {
     date: Option<NaiveDate>,
     source: SourceLine<'a>,
     classification: Option<&'a Classification>,
+    #[serde(flatten)]
+    place: Option<Place>,
+    documents: [(); 0],
+}
+
+/// Where a movement stands in the timeline of its process; one that is shown alone stands nowhere.
+#[derive(Serialize)]
+struct Place {
     is_completed: bool,
     is_current: bool,
     completed_at: Option<NaiveDate>,
-    documents: [(); 0],
 }
 
 #[derive(Serialize)]
@@ -204,6 +212,17 @@ fn head(answer: &impl Serialize) -> Bytes {
 }
 
 fn line<'a>(movement: &'a Movement, is_current: bool, snapshot: &'a Snapshot) -> MovementLine<'a> {
+    let cover = &snapshot.cover;
+    let place = Place { is_completed: true, is_current, completed_at: movement.date };
+    MovementLine { place: Some(place), ..lone_line(movement, &cover.tribunal, cover.grau.as_deref()) }
+}
+
+/// A movement by itself, in the words of the detailed answer. Where it does not name its own court, that of the process is named.
+pub(super) fn lone_movement(movement: &Movement, cnj: Cnj) -> impl Serialize {
+    lone_line(movement, cnj.court().sigla, None)
+}
+
+fn lone_line<'a>(movement: &'a Movement, tribunal: &'a str, grau: Option<&'a str>) -> MovementLine<'a> {
     let kind = movement.verdict().kind;
     MovementLine {
         id: movement.id.as_str(),
@@ -215,13 +234,11 @@ fn line<'a>(movement: &'a Movement, is_current: bool, snapshot: &'a Snapshot) ->
         color: kind.color(),
         date: movement.date,
         source: SourceLine {
-            tribunal: movement.source.tribunal.as_deref().unwrap_or(&snapshot.cover.tribunal),
-            grau: movement.source.grau.as_deref().or(snapshot.cover.grau.as_deref()),
+            tribunal: movement.source.tribunal.as_deref().unwrap_or(tribunal),
+            grau: movement.source.grau.as_deref().or(grau),
         },
         classification: movement.classification.as_ref(),
-        is_completed: true,
-        is_current,
-        completed_at: movement.date,
+        place: None,
         documents: [],
     }
 }

@@ -26,6 +26,12 @@ impl Provider {
             Self::Datajud => "datajud",
         }
     }
+
+    /// The provider that a stored word names.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Escavador, Self::Datajud].into_iter().find(|provider| provider.as_str() == word)
+    }
 }
 
 /// What the cover (capa) says about the process itself.

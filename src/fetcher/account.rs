@@ -28,6 +28,7 @@ use crate::domain::cnj::Cnj;
 use crate::domain::snapshot::Provider;
 use crate::ledger::Ledger;
 use crate::ledger::call::{CallOutcome, Charge, Draw, Endpoint, Id, Sent};
+use crate::resilience::allowance::Allowance;
 use crate::resilience::deadline::Deadline;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::HoldLabels;
@@ -36,7 +37,7 @@ use crate::telemetry::metrics::HoldLabels;
 const LEDGER_RETRY: Duration = Duration::from_secs(30);
 
 /// On whose behalf requests are sent, and until when that is of use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Errand {
     /// The process, for the ledger; none for the balance.
     pub cnj: Option<Cnj>,
@@ -46,6 +47,22 @@ pub struct Errand {
     pub caller: Caller,
     /// Until when.
     pub deadline: Deadline,
+    /// How many requests may be sent; none: as many as it takes.
+    pub allowance: Option<Allowance>,
+}
+
+impl Errand {
+    /// Whether so many more requests may be sent, as far as the allowance goes.
+    #[must_use]
+    pub fn allows(&self, requests: u32) -> bool {
+        self.allowance.as_ref().is_none_or(|allowance| allowance.left() >= requests)
+    }
+
+    /// Takes one request from the allowance, just before it is sent. False: it must not be sent.
+    #[must_use]
+    pub fn draw(&self) -> bool {
+        self.allowance.as_ref().is_none_or(Allowance::draw)
+    }
 }
 
 /// Why a request was not sent. It cost nothing.
@@ -433,7 +450,7 @@ mod tests {
 
     fn errand() -> Errand {
         let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(20));
-        Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline }
+        Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline, allowance: None }
     }
 
     #[tokio::test]

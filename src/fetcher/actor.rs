@@ -20,6 +20,7 @@ use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::datajud::DatajudSettings;
 use crate::config::fetcher::FetcherSettings;
 use crate::domain::cnj::Cnj;
+use crate::resilience::Allowance;
 use crate::supervised;
 use crate::supervision::spawn;
 
@@ -36,7 +37,12 @@ pub struct Fetcher {
 }
 
 /// A fetch that others may join.
-pub(super) type Running = Shared<LocalBoxFuture<'static, Result<Fetched, FetchError>>>;
+pub(super) struct Running {
+    /// How it ends.
+    pub(super) answer: Shared<LocalBoxFuture<'static, Result<Fetched, FetchError>>>,
+    /// What bounds it.
+    pub(super) allowance: Option<Allowance>,
+}
 
 /// What every generation of the fetcher is made of. The accounts outlive it: a restart is no way around a limit or a cap.
 #[derive(Clone)]

@@ -116,13 +116,22 @@ impl Asking {
         errand: &Errand,
         tally: &mut Tally,
     ) -> Result<E::Answer, Stopped> {
+        // Before anything is written down; what is left may still go to somebody else meanwhile.
+        if !errand.allows(1) {
+            return Err(Stopped::Refused(Setback::lasting(Failure::BudgetExhausted)));
+        }
         let begun = self.session.begin(exchange.endpoint(), errand, tally.requests > 0).await;
         let permit = begun.map_err(|refusal| Stopped::Refused(refusal.into()))?;
-        if errand.deadline.is_over(self.clock.monotonic()) {
-            // While it was written down.
-            let outcome = CallOutcome::TimedOut;
+        // While it was written down.
+        let too_late = errand.deadline.is_over(self.clock.monotonic());
+        let unsent = if too_late {
+            Some((CallOutcome::TimedOut, Failure::TimedOut))
+        } else {
+            (!errand.draw()).then_some((CallOutcome::Interrupted, Failure::BudgetExhausted))
+        };
+        if let Some((outcome, failure)) = unsent {
             permit.end(End { outcome, status: None, charge: Charge::NotSent, retry_after: None }).await;
-            return Err(Stopped::Refused(Setback::lasting(Failure::TimedOut)));
+            return Err(Stopped::Refused(Setback::lasting(failure)));
         }
         let until = errand.deadline.cap(self.clock.monotonic(), self.policy.full_try);
         let mut heard = Heard { status: None, charge: self.unheard };

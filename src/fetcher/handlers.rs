@@ -9,7 +9,9 @@ use actix::{Handler, ResponseFuture};
 use futures_util::FutureExt;
 
 use super::actor::{Fetcher, Running};
+use super::callback_messages::{CallbackPage, ReadCallbacks};
 use super::messages::{Failure, Fetch, FetchError, Fetched};
+use super::monitor_messages::{CreateMonitor, FindMonitor, MonitorCreated, ReadMonitor, RemoveMonitor, VendorMonitor};
 use super::provider::Provider;
 use super::update_messages::{ReadUpdateStatus, RequestUpdate, UpdateRequested, UpdateStatus};
 use crate::domain::cnj::Cnj;
@@ -22,17 +24,21 @@ impl Handler<Fetch> for Fetcher {
     /// one flight a process, but one that was replaced in the middle of a flight asks again, and must not buy again.
     fn handle(&mut self, fetch: Fetch, _context: &mut Self::Context) -> Self::Result {
         if let Some(running) = self.running.borrow().get(&fetch.cnj) {
-            return Box::pin(running.clone());
+            if let (Some(theirs), None) = (&running.allowance, &fetch.allowance) {
+                // What was bounded work becomes what somebody wants in any case.
+                theirs.lift();
+            }
+            return Box::pin(running.answer.clone());
         }
         let (providers, running) = (Arc::clone(&self.providers), Rc::clone(&self.running));
-        let cnj = fetch.cnj;
+        let (cnj, allowance) = (fetch.cnj, fetch.allowance.clone());
         let under_way = UnderWay { cnj, running };
         let work = async move {
             let _until_the_end = under_way;
             providers.process(fetch).await
         };
         let work = work.boxed_local().shared();
-        self.running.borrow_mut().insert(cnj, work.clone());
+        self.running.borrow_mut().insert(cnj, Running { answer: work.clone(), allowance });
         Box::pin(work)
     }
 }
@@ -52,6 +58,51 @@ impl Handler<RequestUpdate> for Fetcher {
     fn handle(&mut self, ask: RequestUpdate, _context: &mut Self::Context) -> Self::Result {
         let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
         Box::pin(async move { escavador?.request_update(&ask).await })
+    }
+}
+
+impl Handler<CreateMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<MonitorCreated, FetchError>>;
+
+    fn handle(&mut self, ask: CreateMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.create_monitor(&ask).await })
+    }
+}
+
+impl Handler<FindMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<Option<VendorMonitor>, FetchError>>;
+
+    fn handle(&mut self, ask: FindMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.find_monitor(&ask).await })
+    }
+}
+
+impl Handler<ReadMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<Option<VendorMonitor>, FetchError>>;
+
+    fn handle(&mut self, ask: ReadMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.read_monitor(&ask).await })
+    }
+}
+
+impl Handler<RemoveMonitor> for Fetcher {
+    type Result = ResponseFuture<Result<bool, FetchError>>;
+
+    fn handle(&mut self, ask: RemoveMonitor, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.remove_monitor(&ask).await })
+    }
+}
+
+impl Handler<ReadCallbacks> for Fetcher {
+    type Result = ResponseFuture<Result<CallbackPage, FetchError>>;
+
+    fn handle(&mut self, ask: ReadCallbacks, _context: &mut Self::Context) -> Self::Result {
+        let escavador = self.escavador.as_ref().map(Arc::clone).map_err(|failure| unasked(*failure));
+        Box::pin(async move { escavador?.callbacks(&ask).await })
     }
 }
 
@@ -116,6 +167,7 @@ mod tests {
             held: None,
             insist: false,
             deadline,
+            allowance: None,
         };
         fetcher.ask(fetch, deadline).await.unwrap()
     }
@@ -180,6 +232,7 @@ mod tests {
                 held: None,
                 insist: false,
                 deadline,
+                allowance: None,
             };
             fetcher.ask(fetch, Deadline::after(deadline.instant(), Duration::from_secs(5)))
         }))

@@ -13,6 +13,7 @@ use crate::domain::entry::Entry;
 use crate::domain::served::StaleReason;
 use crate::domain::snapshot::Snapshot;
 use crate::ledger::call::CallOutcome;
+use crate::resilience::allowance::Allowance;
 use crate::resilience::deadline::Deadline;
 
 /// Brings one whole process up to date: asks what is free first, then buys cover and every movement. It may cost money; it is never
@@ -32,6 +33,8 @@ pub struct Fetch {
     pub insist: bool,
     /// When the answer stops being of use; retries end before it.
     pub deadline: Deadline,
+    /// How many requests may be sent to all providers together; none: as many as it takes.
+    pub allowance: Option<Allowance>,
 }
 
 /// What the vendor said, with what it cost.
@@ -85,7 +88,7 @@ pub enum Failure {
     /// 402, or 403 "saldo bloqueado".
     #[error("the vendor's account has no credit")]
     NoCredit,
-    /// Our own cap is reached, or the budget cannot be asked.
+    /// Our own cap is reached, the budget cannot be asked, or the work's own allowance is used up.
     #[error("our own cap is reached")]
     BudgetExhausted,
     /// 422 that is no busy answer: this request will never be right.

@@ -6,7 +6,7 @@
 //!                   (pure)                (pure but for the walk) (pure)    (decide whether it is sent at all)
 //! ```
 //!
-//! * [`messages`] and [`update_messages`] are what the room is asked and what it answers; [`provider`] is what a vendor must be able to
+//! * [`messages`], [`update_messages`], [`monitor_messages`] and [`callback_messages`] are what the room is asked and what it answers; [`provider`] is what a vendor must be able to
 //!   do; [`choice`] says who is asked, and whose answer stands.
 //! * What every client needs is written once: `asking` (permission, end, repetition), `retry` (when again), `transport` (HTTP with
 //!   bounds), `body` and `lenient` (JSON of doubtful types), `tally`. What a status means is each vendor's own: `escavador/outcome.rs`,
@@ -23,6 +23,7 @@ mod asking;
 mod body;
 pub mod bookkeeping;
 pub mod budget;
+pub mod callback_messages;
 pub mod calm;
 pub mod choice;
 mod complement;
@@ -34,6 +35,7 @@ mod fixture;
 mod handlers;
 mod lenient;
 pub mod messages;
+pub mod monitor_messages;
 pub mod pace;
 pub mod prices;
 pub mod provider;
@@ -43,7 +45,7 @@ mod setback;
 pub mod standing;
 pub mod stock;
 mod tally;
-mod tls;
+pub(crate) mod tls;
 pub mod transport;
 pub mod update_messages;
 pub mod vault;

@@ -20,19 +20,22 @@ pub struct PriceList {
     pub status: u64,
     /// An update request.
     pub update_request: u64,
+    /// A monitor for a month. Never drawn from a budget: for reports.
+    pub monitor_month: u64,
 }
 
 impl Default for PriceList {
     /// The highest seen (measured in the vendor's panel, 2026-08): a cap is kept even if the real prices are the worst known, and the
     /// first answer corrects them.
     fn default() -> Self {
-        Self { cover: 300, movements: 300, movements_next: 300, status: 0, update_request: 320 }
+        Self { cover: 300, movements: 300, movements_next: 300, status: 0, update_request: 320, monitor_month: 300 }
     }
 }
 
 impl PriceList {
     /// A vendor that charges nothing.
-    pub const FREE: Self = Self { cover: 0, movements: 0, movements_next: 0, status: 0, update_request: 0 };
+    pub const FREE: Self =
+        Self { cover: 0, movements: 0, movements_next: 0, status: 0, update_request: 0, monitor_month: 0 };
 
     fn of(&self, endpoint: Endpoint) -> u64 {
         match endpoint {
@@ -41,7 +44,8 @@ impl PriceList {
             Endpoint::MovementsNext => self.movements_next,
             Endpoint::Status => self.status,
             Endpoint::UpdateRequest => self.update_request,
-            Endpoint::Balance | Endpoint::Search => 0,
+            // A monitor's month is charged apart from its creation, which was measured as free.
+            Endpoint::Balance | Endpoint::Monitors | Endpoint::Callbacks | Endpoint::Search => 0,
         }
     }
 }
@@ -62,6 +66,10 @@ impl Prices {
 
     /// Notes what the vendor charged for an answer.
     pub fn note(&mut self, endpoint: Endpoint, centavos: u64) {
+        if endpoint == Endpoint::Monitors {
+            // Creating, listing and removing go by one name: were the first charged one day, the others would still be free.
+            return;
+        }
         let said = self.said.entry(endpoint).or_default();
         if said.len() >= REMEMBERED {
             said.pop_front();

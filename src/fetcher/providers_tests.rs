@@ -72,7 +72,7 @@ fn down(failure: Failure, cost_centavos: u64) -> Said {
 fn fetch(held: Option<Arc<Entry>>) -> Fetch {
     let deadline = Deadline::after(SystemClock.monotonic(), Duration::from_secs(5));
     let cnj = process(0, 0).cnj;
-    Fetch { cnj, lane: Lane::Interactive, caller: Caller::Anonymous, held, insist: false, deadline }
+    Fetch { cnj, lane: Lane::Interactive, caller: Caller::Anonymous, held, insist: false, deadline, allowance: None }
 }
 
 fn both(escavador: Said, datajud: Said, usage: DatajudUse) -> (Providers, Arc<Fixed>, Arc<Fixed>) {

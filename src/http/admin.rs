@@ -1,9 +1,8 @@
 //! The door before everything below `/api/v1/admin`: who may pass, and what the others are told. It stands before the routes,
 //! so nobody learns without the token which pages there are.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,22 +13,14 @@ use actix_web::http::header::{AUTHORIZATION, FORWARDED, HeaderMap, HeaderValue, 
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
 use super::boundary::only;
 use super::problem::{Kind, Problem};
 use super::routes::request_id;
 use super::state::HttpState;
+use super::tokens::{TokenDigest, WrongTokens};
 use crate::ambient::Random;
 
-/// Wrong tokens that one peer may try in a [`WINDOW`]: enough for a person with a wrong `.env`, nothing for whoever guesses.
-const ATTEMPTS: u32 = 30;
-/// How long wrong tokens are remembered.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Peers whose wrong tokens are counted apart; all others share one count, so that memory has an end.
-const PEERS: usize = 1024;
-/// Where those others are counted.
-const OTHERS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// What a 401 asks for.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"juscache-admin\"");
 /// Whoever sends one of these speaks for somebody else: a proxy on this machine must not open the door to the world.
@@ -37,7 +28,7 @@ const SPEAKS_FOR_OTHERS: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "x-
 
 /// Knows the token, as a digest only, and how often each peer was wrong.
 pub struct AdminDoor {
-    token: [u8; 32],
+    token: TokenDigest,
     /// The token was made at the start and is good on this machine only.
     is_generated: bool,
     wrong: Mutex<WrongTokens>,
@@ -70,7 +61,7 @@ impl AdminDoor {
     /// A door for this token.
     #[must_use]
     pub fn new(token: &SecretString) -> Self {
-        Self { token: digest(token.expose_secret().as_bytes()), is_generated: false, wrong: Mutex::default() }
+        Self { token: TokenDigest::of(token.expose_secret().as_bytes()), is_generated: false, wrong: Mutex::default() }
     }
 
     /// A door for a new token of 128 random bits, and that token. It opens to this machine only.
@@ -91,8 +82,10 @@ impl AdminDoor {
         if let Some(retry_after) = wrong.wait(peer, now) {
             return Err(Refusal::TooMany { retry_after });
         }
-        if !same(&digest(given), &self.token) {
-            wrong.note(peer, now);
+        if !self.token.is_of(given) {
+            if let Some(peer) = wrong.note(peer, now) {
+                tracing::warn!(%peer, "too many wrong admin tokens; further ones are refused for a minute");
+            }
             return Err(Refusal::WrongToken);
         }
         if self.is_generated && !is_from_here(peer, headers) {
@@ -165,72 +158,6 @@ fn is_from_here(peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
     let speaks_for_others = [FORWARDED, VIA].iter().any(|name| headers.contains_key(name))
         || SPEAKS_FOR_OTHERS.iter().any(|name| headers.contains_key(*name));
     !speaks_for_others && peer.is_some_and(|peer| peer.to_canonical().is_loopback())
-}
-
-fn digest(token: &[u8]) -> [u8; 32] {
-    Sha256::digest(token).into()
-}
-
-/// Compares every byte, wherever the first difference is: how long it takes says nothing about the token.
-fn same(left: &[u8; 32], right: &[u8; 32]) -> bool {
-    left.iter().zip(right).fold(0, |difference, (left, right)| difference | (left ^ right)) == 0
-}
-
-/// How often each peer was wrong lately.
-#[derive(Debug, Default)]
-struct WrongTokens {
-    peers: HashMap<IpAddr, Wrong>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wrong {
-    since: Instant,
-    count: u32,
-}
-
-impl Wrong {
-    fn rest(&self, now: Instant) -> Duration {
-        WINDOW.saturating_sub(now.saturating_duration_since(self.since))
-    }
-}
-
-impl WrongTokens {
-    /// How long a peer has to wait before another token of its is looked at.
-    fn wait(&mut self, peer: Option<IpAddr>, now: Instant) -> Option<Duration> {
-        let key = self.key(peer, now);
-        let wrong = self.peers.get(&key)?;
-        let rest = wrong.rest(now);
-        (wrong.count >= ATTEMPTS && !rest.is_zero()).then_some(rest)
-    }
-
-    fn note(&mut self, peer: Option<IpAddr>, now: Instant) {
-        let key = self.key(peer, now);
-        let wrong = self.peers.entry(key).or_insert(Wrong { since: now, count: 0 });
-        if wrong.rest(now).is_zero() {
-            *wrong = Wrong { since: now, count: 0 };
-        }
-        wrong.count += 1;
-        if wrong.count == ATTEMPTS {
-            tracing::warn!(peer = %key, "too many wrong admin tokens; further ones are refused for a minute");
-        }
-    }
-
-    /// What a peer is counted under. One who can have a whole IPv6 network for himself is still one.
-    fn key(&mut self, peer: Option<IpAddr>, now: Instant) -> IpAddr {
-        let key = match peer.map_or(OTHERS, |peer| peer.to_canonical()) {
-            IpAddr::V6(address) if !address.is_loopback() => {
-                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))
-            }
-            address => address,
-        };
-        if self.peers.contains_key(&key) {
-            return key;
-        }
-        if self.peers.len() >= PEERS {
-            self.peers.retain(|_, wrong| !wrong.rest(now).is_zero());
-        }
-        if self.peers.len() >= PEERS { OTHERS } else { key }
-    }
 }
 
 #[cfg(test)]

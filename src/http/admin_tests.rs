@@ -1,7 +1,10 @@
+use std::net::Ipv4Addr;
+
 use actix_web::http::header::HeaderName;
 
 use super::*;
 use crate::ambient::{Clock, SystemClock, SystemRandom};
+use crate::http::tokens::{ATTEMPTS, PEERS, WINDOW};
 
 const TOKEN: &str = "a token of the test";
 
@@ -111,7 +114,7 @@ fn a_crowd_of_peers_takes_bounded_memory_and_is_slowed_together() {
     for number in 0..PEERS + 100 {
         let _refused = door.knock(peer(number), &bearer("wrong"), start);
     }
-    assert!(door.wrong.lock().unwrap().peers.len() <= PEERS + 1);
+    assert!(door.wrong.lock().unwrap().peers() <= PEERS + 1);
     let refused = door.knock(peer(PEERS * 2), &bearer("wrong"), start);
     assert!(matches!(refused, Err(Refusal::TooMany { .. })), "{refused:?}");
     assert_eq!(door.knock(peer(PEERS * 2), &bearer(TOKEN), start + WINDOW), Ok(()), "forgotten");

@@ -28,11 +28,12 @@ pub fn demand<'a>(
         asked.no_cache |= pragma.flat_map(members).any(|member| member.eq_ignore_ascii_case(b"no-cache"));
     }
     let Asked { no_cache, only_if_cached, max_age, max_stale } = asked;
+    let patient = false;
     match (only_if_cached, no_cache) {
-        (true, true) => Demand { reach: Reach::Held, max_age: Some(Duration::ZERO), max_stale: None },
-        (true, false) => Demand { reach: Reach::Held, max_age, max_stale },
-        (false, true) => Demand { reach: Reach::Refresh, max_age, max_stale },
-        (false, false) => Demand { reach: Reach::Vendor, max_age, max_stale },
+        (true, true) => Demand { reach: Reach::Held, max_age: Some(Duration::ZERO), max_stale: None, patient },
+        (true, false) => Demand { reach: Reach::Held, max_age, max_stale, patient },
+        (false, true) => Demand { reach: Reach::Refresh, max_age, max_stale, patient },
+        (false, false) => Demand { reach: Reach::Vendor, max_age, max_stale, patient },
     }
 }
 

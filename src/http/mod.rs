@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod boundary;
 pub mod cache_headers;
+pub mod callbacks;
 pub mod days;
 pub mod directives;
 pub mod identity;
@@ -14,6 +15,7 @@ pub mod routes;
 pub mod server;
 pub mod shortcut;
 pub mod state;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 
 use super::admin::AdminDoor;
+use super::callbacks::CallbackDoor;
 use crate::ambient::{SharedClock, SharedRandom};
+use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::domain::warm::{WarmDetail, WarmList};
 use crate::ledger::report::{Days, LedgerReport};
+use crate::notifier::{Feed, WebhookDesk};
+use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing, UpdateError};
+use crate::watch::{Line, WatchAway};
 
 /// Whoever answers lookups.
 pub trait Lookups: Send + Sync {
@@ -35,6 +42,36 @@ pub trait CourtDesk: Send + Sync {
     /// How the last request of a process stands. Costs nothing.
     fn status(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<Standing, UpdateError>>;
 }
+
+/// Whoever knows what is watched.
+pub trait WatchDesk: Send + Sync {
+    /// Watches a process. True: it was not watched before.
+    fn put(&self, cnj: Cnj, note: Note) -> BoxFuture<'_, Result<(Line, bool), WatchAway>>;
+
+    /// One watched process, if it is.
+    fn read(&self, cnj: Cnj) -> BoxFuture<'_, Result<Option<Line>, WatchAway>>;
+
+    /// Ends the watching. False: it was not watched.
+    fn remove(&self, cnj: Cnj) -> BoxFuture<'_, Result<bool, WatchAway>>;
+
+    /// Watched processes by their numbers, at most so many behind `after`.
+    fn list(&self, after: Option<Cnj>, most: u32) -> BoxFuture<'_, Result<Vec<Line>, WatchAway>>;
+}
+
+/// Whoever takes the vendor's callbacks in.
+pub trait CallbackDesk: Send + Sync {
+    /// Stores a callback as it came. What it asks of us is done afterwards.
+    fn take(&self, body: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>>;
+
+    /// The latest callbacks, newest first, at most so many.
+    fn report(&self, state: Option<CallbackState>, most: usize)
+    -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>>;
+}
+
+/// Callbacks can be neither stored nor read now: the database is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("callbacks cannot be stored or read now")]
+pub struct CallbacksAway;
 
 /// Whoever knows how the service is.
 pub trait Readiness: Send + Sync {
@@ -165,10 +202,20 @@ pub struct Services {
     pub books: Arc<dyn Books>,
     /// Asks the court.
     pub court: Arc<dyn CourtDesk>,
+    /// Knows what is watched.
+    pub watches: Arc<dyn WatchDesk>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// Loads lists.
     pub warm: Arc<dyn Warmth>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
 }
 
 /// Everything a handler uses; cloning shares it.
@@ -180,6 +227,10 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// Keeps the books.
     pub books: Arc<dyn Books>,
+    /// Takes the vendor's callbacks in.
+    pub callbacks: Arc<dyn CallbackDesk>,
+    /// Lets the vendor's callbacks in.
+    pub callback_door: Arc<CallbackDoor>,
     /// Lets whoever runs the service into the admin pages.
     pub door: Arc<AdminDoor>,
     /// Where everything is counted.
@@ -194,6 +245,12 @@ pub struct HttpState {
     pub court: Arc<dyn CourtDesk>,
     /// Loads lists.
     pub warm: Arc<dyn Warmth>,
+    /// What is new, for streams.
+    pub news: Feed,
+    /// Keeps the subscribers of webhooks.
+    pub webhooks: Arc<dyn WebhookDesk>,
+    /// Knows what is watched.
+    pub watches: Arc<dyn WatchDesk>,
     /// Permits for renders beside the workers.
     pub(super) renders: Arc<Semaphore>,
     /// Whether the service is about to end.
@@ -211,9 +268,39 @@ impl HttpState {
         settings: HttpSettings,
     ) -> Self {
         let renders = Arc::new(Semaphore::new(settings.max_renders));
-        let Services { lookups, readiness, books, court, door, warm } = services;
+        let Services {
+            lookups,
+            readiness,
+            books,
+            court,
+            watches,
+            callbacks,
+            callback_door,
+            door,
+            news,
+            webhooks,
+            warm,
+        } = services;
         let closing = watch::Sender::new(false);
-        Self { lookups, readiness, books, court, door, metrics, clock, random, settings, warm, renders, closing }
+        Self {
+            lookups,
+            readiness,
+            books,
+            court,
+            watches,
+            callbacks,
+            callback_door,
+            door,
+            news,
+            webhooks,
+            warm,
+            metrics,
+            clock,
+            random,
+            settings,
+            renders,
+            closing,
+        }
     }
 
     /// Tells those who still wait that the service is about to end: a clear refusal beats a connection that breaks.

@@ -74,19 +74,25 @@ pub enum Endpoint {
     Balance,
     /// Escavador: `solicitar-atualizacao`, which asks the court.
     UpdateRequest,
+    /// Escavador: monitors of processes; creating one was measured as free.
+    Monitors,
+    /// Escavador: the log of callbacks, free.
+    Callbacks,
     /// DataJud: the search for one number, free.
     Search,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Cover,
         Self::Movements,
         Self::MovementsNext,
         Self::Status,
         Self::Balance,
         Self::UpdateRequest,
+        Self::Monitors,
+        Self::Callbacks,
         Self::Search,
     ];
 
@@ -100,6 +106,8 @@ impl Endpoint {
             Self::Status => "status",
             Self::Balance => "balance",
             Self::UpdateRequest => "update-request",
+            Self::Monitors => "monitors",
+            Self::Callbacks => "callbacks",
             Self::Search => "search",
         }
     }
@@ -113,7 +121,7 @@ pub enum CallOutcome {
     Ok,
     /// 404: the vendor does not know the process.
     Unknown,
-    /// 422 "já está sendo atualizado": an update is open already.
+    /// 422 "já está sendo atualizado" or "já monitora": what was asked for is there already.
     Busy,
     /// 401 or 403: the key is refused.
     Unauthorized,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use actix::{Actor, Context};
 use diesel_async::pooled_connection::deadpool::BuildError;
 
+use super::bell::NewsBell;
 use super::status::PostgresStatus;
 use super::tier::Tier;
 use crate::ambient::SharedClock;
@@ -16,7 +17,8 @@ use crate::telemetry::Metrics;
 
 /// The durable tier. It answers [`Read`](super::messages::Read), [`Store`](super::messages::Store) and
 /// [`StoreAbsence`](super::messages::StoreAbsence), each within the time that its settings give, and at once while PostgreSQL is
-/// known to be away. It finds out by itself when PostgreSQL is back, and then stores what the [`Journal`] kept.
+/// known to be away. It finds out by itself when PostgreSQL is back, and then stores what the [`Journal`] kept. It rings the
+/// [`NewsBell`] whenever what it stored brought news.
 pub struct PostgresTier {
     pub(super) tier: Rc<Tier>,
 }
@@ -33,8 +35,9 @@ impl PostgresTier {
         metrics: Metrics,
         status: PostgresStatus,
         journal: Journal,
+        bell: NewsBell,
     ) -> Result<Self, BuildError> {
-        Ok(Self { tier: Rc::new(Tier::new(settings, clock, metrics, status, journal)?) })
+        Ok(Self { tier: Rc::new(Tier::new(settings, clock, metrics, status, journal, bell)?) })
     }
 }
 

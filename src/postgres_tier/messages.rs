@@ -68,7 +68,7 @@ pub enum Stored {
 /// What a stored copy brought that was not known before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Novelty {
-    /// Nothing was known of the process, so nothing counts as new.
+    /// Nothing was known of the process, or only a copy of another provider's, so nothing counts as new.
     pub first_sight: bool,
     /// How many events were stored with it.
     pub events: u32,

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod bell;
+pub mod callbacks;
 pub mod connect;
 #[cfg_attr(not(feature = "embedded"), path = "embedded_absent.rs")]
 pub mod embedded;
@@ -15,9 +16,12 @@ mod pool;
 mod queries;
 mod schema;
 pub mod status;
+mod store;
 mod tier;
 pub mod updates;
 pub mod warm;
+pub mod watch;
+pub mod webhooks;
 
 pub use actor::PostgresTier;
 pub use status::PostgresStatus;

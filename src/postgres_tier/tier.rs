@@ -9,12 +9,13 @@ use diesel_async::pooled_connection::deadpool::BuildError;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::bell::NewsBell;
 use super::connect::Connector;
-use super::messages::{PostgresError, Store, StoreAbsence, Stored, StoredProcess};
-use super::models::ProcessRows;
+use super::messages::{Novelty, PostgresError, Store, StoreAbsence, Stored, StoredProcess};
 use super::pool::{Failure, Pool};
 use super::queries;
 use super::status::PostgresStatus;
+use super::store::{self, ProcessRows};
 use crate::ambient::SharedClock;
 use crate::config::postgres::PostgresSettings;
 use crate::domain::cnj::Cnj;
@@ -38,6 +39,7 @@ pub(super) struct Tier {
     metrics: Metrics,
     status: PostgresStatus,
     journal: Journal,
+    bell: NewsBell,
     pool: Pool,
     breaker: RefCell<Breaker>,
     /// Wakes the watch when an operation has failed.
@@ -51,6 +53,7 @@ impl Tier {
         metrics: Metrics,
         status: PostgresStatus,
         journal: Journal,
+        bell: NewsBell,
     ) -> Result<Self, BuildError> {
         let connector = Connector::new(settings.url.clone(), settings.connect_timeout, settings.store_timeout);
         let pool = Pool::new(connector, settings.pool_size, clock.clone())?;
@@ -61,6 +64,7 @@ impl Tier {
             metrics,
             status,
             journal,
+            bell,
             pool,
             breaker: RefCell::new(Breaker::new(breaker)),
             went_away: Notify::new(),
@@ -72,16 +76,21 @@ impl Tier {
         self.operate(self.settings.read_timeout, async |connection| queries::read(connection, &number).await).await
     }
 
-    pub(super) async fn store(&self, store: Store) -> Result<Stored, PostgresError> {
+    pub(super) async fn store(&self, wanted: Store) -> Result<Stored, PostgresError> {
         if self.is_away() {
             return Err(PostgresError::Away);
         }
-        let rows = tokio::task::spawn_blocking(move || ProcessRows::of(&store.entry, store.fresh_until)).await;
+        let rows = tokio::task::spawn_blocking(move || ProcessRows::of(&wanted.entry, wanted.fresh_until)).await;
         let Ok(Ok(rows)) = rows else {
             tracing::error!(?rows, "a copy cannot be taken apart for postgresql");
             return Err(PostgresError::Refused);
         };
-        self.operate(self.settings.store_timeout, async |connection| queries::store(connection, &rows).await).await
+        let stored =
+            self.operate(self.settings.store_timeout, async |connection| store::store(connection, &rows).await).await?;
+        if let Stored::Stored(Novelty { newest_event: Some(newest), .. }) = stored {
+            self.bell.ring(newest);
+        }
+        Ok(stored)
     }
 
     pub(super) async fn store_absence(&self, absence: StoreAbsence) -> Result<(), PostgresError> {

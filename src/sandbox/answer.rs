@@ -15,7 +15,7 @@ use super::wire;
 /// A request, taken apart.
 pub(super) struct Asked<'a> {
     pub(super) endpoint: Endpoint,
-    /// The number as it stands in the path.
+    /// The number as it stands in the path; where monitors and callbacks are named by an id, that.
     pub(super) number: Option<&'a str>,
     pub(super) query: &'a str,
     pub(super) authorization: Option<&'a str>,
@@ -45,6 +45,15 @@ impl Control {
         }
         if asked.endpoint == Endpoint::Credits {
             return Reply::ok(balance(state.credits), 0);
+        }
+        match asked.endpoint {
+            Endpoint::MonitorCreate | Endpoint::Monitors | Endpoint::Monitor | Endpoint::MonitorRemove => {
+                return self.monitors_route(&mut state, asked);
+            }
+            Endpoint::Callbacks | Endpoint::CallbacksReceived | Endpoint::CallbackResend => {
+                return self.callbacks_route(&mut state, asked);
+            }
+            _ => {}
         }
         let (Some(written), true) = (asked.number, asked.endpoint != Endpoint::Other) else {
             return Reply::not_found();
@@ -174,6 +183,7 @@ impl Control {
         let entry = self.entry(state, number);
         entry.touched = true;
         entry.update = Some(update);
+        state.open_updates.insert(number.digits().to_owned());
         Reply::ok(answer, price)
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use super::callback::Callbacks;
 use super::dice::Dice;
 use super::fault::Fault;
 use super::number::Number;
@@ -77,7 +78,8 @@ impl Control {
         let monotonic = clock.monotonic();
         let bucket = Bucket::full(settings.requests_per_minute, monotonic);
         let search_bucket = Bucket::full(settings.datajud.requests_per_minute, monotonic);
-        let state = State::new(settings.credits_centavos, settings.latency, bucket, search_bucket);
+        let mut state = State::new(settings.credits_centavos, settings.latency, bucket, search_bucket);
+        state.callbacks = Callbacks::new(settings.callbacks.clone(), settings.seed);
         let shared = Shared {
             started_at: clock.now(),
             settings,
@@ -164,7 +166,8 @@ impl Control {
         self.state().outage = outage;
     }
 
-    /// Adds a movement of the first degree and gives its id, larger than every other; `None` when there is no such process.
+    /// Adds a movement of the first degree and gives its id, larger than every other; `None` when there is no such process. Whoever
+    /// follows the process hears of it by callback.
     /// The verification time stays: call [`Control::verify`] to make the vendor notice.
     pub fn add_movement(&self, number: &str, date: NaiveDate, text: &str) -> Option<i64> {
         self.add_movements(number, &[(date, text.to_owned())]).first().copied()
@@ -176,8 +179,9 @@ impl Control {
             return Vec::new();
         };
         let mut state = self.state();
+        self.settle_monitors(&mut state);
         self.entry(&mut state, &number);
-        state.add_movements(number.digits(), movements)
+        state.add_movements(number.digits(), movements, self.clock().now())
     }
 
     /// Removes a movement; `false` when it was not there.
@@ -204,9 +208,16 @@ impl Control {
         process.iter().flat_map(|process| &process.movements).map(|movement| movement.id).collect()
     }
 
-    /// Sets `data_ultima_verificacao`.
+    /// The vendor looks at the court: sets `data_ultima_verificacao`. If no movement was added since the last time, whoever follows the
+    /// process hears that there is nothing new.
     pub fn verify(&self, number: &str, at: DateTime<Utc>) {
-        self.change(number, |entry| entry.verified_at = at);
+        let Some(number) = Number::parse(number) else {
+            return;
+        };
+        let mut state = self.state();
+        self.settle_monitors(&mut state);
+        self.entry(&mut state, &number);
+        state.verify(number.digits(), at, self.clock().now());
     }
 
     /// Replaces a process by one of that shape, known from now on; what was added to it is lost.

@@ -5,18 +5,23 @@
 //! documentation, and third parties' measurements where it is silent; what nobody knows (prices, the 429's headers, whether
 //! check digits are looked at) is a setting.
 //!
-//! Served: process, movimentacoes, envolvidos, status-atualizacao, solicitar-atualizacao and v1 quantidade-creditos. Not
-//! served: monitors, callbacks, documents, search, batch updates. The switches for people are under `/__sandbox`.
+//! Served: process, movimentacoes, envolvidos, status-atualizacao, solicitar-atualizacao, monitors of processes, the callback log and v1
+//! quantidade-creditos; callbacks are sent to an address once one is set. Not served: monitors of names, documents, search, batch
+//! updates. The switches for people are under `/__sandbox`.
 //!
 //! On the same port answers a simulated DataJud, the free second vendor, over the same processes: see `datajud`.
 
 mod answer;
+mod callback;
 mod control;
 mod court;
 mod datajud;
 mod dice;
 mod fault;
+mod monitor;
+mod monitor_routes;
 mod number;
+mod numbered;
 mod page;
 mod phrases;
 mod process;
@@ -32,12 +37,14 @@ mod tests;
 mod update;
 mod wire;
 
+pub use callback::SeenCallback;
 pub use control::{Call, Control, Outage};
 pub use datajud::SearchFault;
 pub use fault::Fault;
+pub use monitor::{MonitorStatus, SeenMonitor};
 pub use number::demo_numbers;
 pub use process::{MovementStyle, ProcessShape};
 pub use route::Endpoint;
 pub use server::Sandbox;
-pub use settings::{DatajudSandbox, Known, Prices, SandboxSettings};
+pub use settings::{CallbackSandbox, DatajudSandbox, Known, Prices, SandboxSettings, TokenStyle};
 pub use update::{UpdateOutcome, UpdatePlan};

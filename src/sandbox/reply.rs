@@ -17,12 +17,18 @@ pub(super) struct Reply {
 pub(super) enum Body {
     Json(Value),
     Html(String),
+    Nothing,
 }
 
 impl Reply {
     /// 200 with its cost.
     pub(super) fn ok(body: Value, centavos: i64) -> Self {
         Self { status: 200, body: Body::Json(body), centavos: Some(centavos), headers: Vec::new() }
+    }
+
+    /// 204: done, and nothing to say.
+    pub(super) fn no_content() -> Self {
+        Self { status: 204, body: Body::Nothing, centavos: Some(0), headers: Vec::new() }
     }
 
     /// An error body, free.
@@ -65,6 +71,11 @@ impl Reply {
     pub(super) fn refused(errors: Value) -> Self {
         let message = "Não foi possível processar a solicitação";
         Self::error(422, json!({"code": "UNPROCESSABLE_ENTITY", "message": message, "errors": errors, "appends": null}))
+    }
+
+    /// A 422 that says in one sentence what is in the way.
+    pub(super) fn refused_because(message: &str) -> Self {
+        Self::error(422, json!({"code": "UNPROCESSABLE_ENTITY", "message": message, "errors": null, "appends": null}))
     }
 
     /// The 422 of an update request while one is open.

@@ -17,6 +17,20 @@ pub enum Endpoint {
     Update,
     /// `GET /api/v1/quantidade-creditos`, free.
     Credits,
+    /// `POST /api/v2/monitoramentos/processos`.
+    MonitorCreate,
+    /// `GET /api/v2/monitoramentos/processos`.
+    Monitors,
+    /// `GET /api/v2/monitoramentos/processos/{id}`.
+    Monitor,
+    /// `DELETE /api/v2/monitoramentos/processos/{id}`.
+    MonitorRemove,
+    /// `GET /api/v2/callbacks`.
+    Callbacks,
+    /// `POST /api/v2/callbacks/marcar-recebidos`.
+    CallbacksReceived,
+    /// `POST /api/v2/callbacks/{id}/reenviar`.
+    CallbackResend,
     /// DataJud's `POST /api_publica_{court}/_search`, free.
     Search,
     /// Anything else: 404.
@@ -25,13 +39,20 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Cover,
         Self::Movements,
         Self::Envolvidos,
         Self::Status,
         Self::Update,
         Self::Credits,
+        Self::MonitorCreate,
+        Self::Monitors,
+        Self::Monitor,
+        Self::MonitorRemove,
+        Self::Callbacks,
+        Self::CallbacksReceived,
+        Self::CallbackResend,
         Self::Search,
         Self::Other,
     ];
@@ -46,6 +67,13 @@ impl Endpoint {
             Self::Status => "status",
             Self::Update => "update",
             Self::Credits => "credits",
+            Self::MonitorCreate => "monitor-create",
+            Self::Monitors => "monitors",
+            Self::Monitor => "monitor",
+            Self::MonitorRemove => "monitor-remove",
+            Self::Callbacks => "callbacks",
+            Self::CallbacksReceived => "callbacks-received",
+            Self::CallbackResend => "callback-resend",
             Self::Search => "search",
             Self::Other => "other",
         }
@@ -66,6 +94,12 @@ pub(super) fn read<'a>(method: &str, path: &'a str) -> (Endpoint, Option<&'a str
     if method == "POST" && datajud::index_of_path(path).is_some() {
         return (Endpoint::Search, None);
     }
+    if let Some(tail) = path.strip_prefix("/api/v2/monitoramentos/processos") {
+        return monitors(method, tail);
+    }
+    if let Some(tail) = path.strip_prefix("/api/v2/callbacks") {
+        return callbacks(method, tail);
+    }
     let Some(tail) = path.strip_prefix("/api/v2/processos/numero_cnj/") else {
         return (Endpoint::Other, None);
     };
@@ -79,6 +113,29 @@ pub(super) fn read<'a>(method: &str, path: &'a str) -> (Endpoint, Option<&'a str
         _ => Endpoint::Other,
     };
     (endpoint, Some(number))
+}
+
+/// What stands in the place of the number is the monitor's id.
+fn monitors<'a>(method: &str, tail: &'a str) -> (Endpoint, Option<&'a str>) {
+    match (method, tail.strip_prefix('/')) {
+        ("POST", None) if tail.is_empty() => (Endpoint::MonitorCreate, None),
+        ("GET", None) if tail.is_empty() => (Endpoint::Monitors, None),
+        ("GET", id @ Some(_)) => (Endpoint::Monitor, id),
+        ("DELETE", id @ Some(_)) => (Endpoint::MonitorRemove, id),
+        _ => (Endpoint::Other, None),
+    }
+}
+
+fn callbacks<'a>(method: &str, tail: &'a str) -> (Endpoint, Option<&'a str>) {
+    match (method, tail) {
+        ("GET", "") => (Endpoint::Callbacks, None),
+        ("POST", "/marcar-recebidos") => (Endpoint::CallbacksReceived, None),
+        ("POST", _) => match tail.strip_prefix('/').and_then(|tail| tail.strip_suffix("/reenviar")) {
+            Some(id) => (Endpoint::CallbackResend, Some(id)),
+            None => (Endpoint::Other, None),
+        },
+        _ => (Endpoint::Other, None),
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +152,17 @@ mod tests {
         assert_eq!(read("GET", "/api/v1/quantidade-creditos"), (Endpoint::Credits, None));
         assert_eq!(read("POST", "/api_publica_tjsp/_search"), (Endpoint::Search, None));
         assert_eq!(read("GET", "/api_publica_tjsp/_mapping"), (Endpoint::Other, None));
+        let monitors = "/api/v2/monitoramentos/processos";
+        assert_eq!(read("POST", monitors), (Endpoint::MonitorCreate, None));
+        assert_eq!(read("GET", monitors), (Endpoint::Monitors, None));
+        assert_eq!(read("GET", &format!("{monitors}/17")), (Endpoint::Monitor, Some("17")));
+        assert_eq!(read("DELETE", &format!("{monitors}/17")), (Endpoint::MonitorRemove, Some("17")));
+        assert_eq!(read("DELETE", monitors), (Endpoint::Other, None));
+        assert_eq!(read("GET", &format!("{monitors}-novos")), (Endpoint::Other, None));
+        assert_eq!(read("GET", "/api/v2/callbacks"), (Endpoint::Callbacks, None));
+        assert_eq!(read("POST", "/api/v2/callbacks/marcar-recebidos"), (Endpoint::CallbacksReceived, None));
+        assert_eq!(read("POST", "/api/v2/callbacks/9/reenviar"), (Endpoint::CallbackResend, Some("9")));
+        assert_eq!(read("POST", "/api/v2/callbacks/9"), (Endpoint::Other, None));
         assert_eq!(read("GET", "/api/v2/tribunais"), (Endpoint::Other, None));
         assert!(Endpoint::ALL.into_iter().all(|endpoint| Endpoint::named(endpoint.as_str()) == Some(endpoint)));
     }

@@ -99,7 +99,7 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
         } else {
             control.answer(&asked, fault == Some(Fault::NextRepeatsCursor))
         };
-        if let (Some(fault), Body::Json(body), 200) = (&fault, &mut reply.body, reply.status) {
+        if let (Some(fault), Body::Json(body), 200 | 201) = (&fault, &mut reply.body, reply.status) {
             fault.spoil(body, &format!("{base}{}", request.uri()));
         }
         reply
@@ -109,7 +109,14 @@ pub(super) async fn vendor(request: HttpRequest, body: Bytes, control: Data<Cont
 }
 
 fn number_of(endpoint: Endpoint, written: Option<&str>, body: &[u8]) -> Option<Number> {
-    if endpoint == Endpoint::Search { datajud::asked_for(body) } else { written.and_then(Number::parse) }
+    match endpoint {
+        Endpoint::Search => datajud::asked_for(body),
+        Endpoint::MonitorCreate => {
+            let asked: serde_json::Value = serde_json::from_slice(body).ok()?;
+            asked.get("numero").and_then(serde_json::Value::as_str).and_then(Number::parse)
+        }
+        _ => written.and_then(Number::parse),
+    }
 }
 
 fn header(request: &HttpRequest, name: &HeaderName) -> Option<String> {
@@ -180,6 +187,7 @@ fn build(reply: &Reply) -> HttpResponseBuilder {
     match reply.body {
         Body::Json(_) => response.content_type("application/json"),
         Body::Html(_) => response.content_type("text/html; charset=UTF-8"),
+        Body::Nothing => &mut response,
     };
     if let Some(centavos) = reply.centavos {
         response.insert_header(("Creditos-Utilizados", centavos.to_string()));
@@ -194,6 +202,7 @@ fn bytes(reply: &Reply) -> Bytes {
     match &reply.body {
         Body::Json(value) => Bytes::from(value.to_string()),
         Body::Html(page) => Bytes::from(page.clone()),
+        Body::Nothing => Bytes::new(),
     }
 }
 

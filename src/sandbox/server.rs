@@ -9,6 +9,7 @@ use actix_web::rt::net::TcpListener;
 use actix_web::web::{self, Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 
+use super::callback::sender;
 use super::control::Control;
 use super::serve::{self, Line};
 use super::settings::SandboxSettings;
@@ -27,6 +28,7 @@ pub struct Sandbox {
     address: SocketAddr,
     handle: ServerHandle,
     running: actix_web::rt::task::JoinHandle<io::Result<()>>,
+    sender: actix_web::rt::task::JoinHandle<()>,
 }
 
 impl Sandbox {
@@ -68,7 +70,9 @@ impl Sandbox {
         let handle = server.handle();
         #[expect(clippy::disallowed_methods, reason = "this struct owns the server and ends it in `stop`")]
         let running = actix_web::rt::spawn(server);
-        Ok(Self { control, address, handle, running })
+        #[expect(clippy::disallowed_methods, reason = "this struct owns the sender and ends it in `stop`")]
+        let sender = actix_web::rt::spawn(sender::run(control.clone()));
+        Ok(Self { control, address, handle, running, sender })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -96,6 +100,7 @@ impl Sandbox {
 
     /// Closes the port and every connection at once, without waiting for answers under way.
     pub async fn stop(self) {
+        self.sender.abort();
         self.handle.stop(false).await;
         // The server has stopped; how its task ended changes nothing.
         let _ = self.running.await;

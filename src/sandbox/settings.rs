@@ -25,6 +25,10 @@ pub struct SandboxSettings {
     /// Time on the injected clock from an update request to its conclusion. Real ones were measured from half an hour to
     /// four hours; the default of 30 s is for people who watch.
     pub update_delay: Duration,
+    /// Time on the injected clock until a new monitor has found its process, or not.
+    pub monitor_delay: Duration,
+    /// How callbacks are sent.
+    pub callbacks: CallbackSandbox,
     /// Whether `links.next` repeats `limit` and `ordem`. The documentation's example shows neither; with `false` a caller
     /// that follows the link as it is gets pages of 20, newest first.
     pub links_repeat_parameters: bool,
@@ -44,10 +48,64 @@ impl Default for SandboxSettings {
             known: Known::All,
             prices: Prices::default(),
             update_delay: Duration::from_secs(30),
+            monitor_delay: Duration::from_secs(2),
+            callbacks: CallbackSandbox::default(),
             links_repeat_parameters: true,
             datajud: DatajudSandbox::default(),
         }
     }
+}
+
+/// How the simulated vendor sends callbacks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallbackSandbox {
+    /// The account's one address; without it events wait in the log.
+    pub url: Option<String>,
+    /// What stands in the `Authorization` header.
+    pub token: String,
+    /// How it stands there.
+    pub style: TokenStyle,
+    /// After the n-th failed attempt the next comes 2^n of this later, on the injected clock. The vendor's is a minute.
+    pub retry_unit: Duration,
+    /// How long an answer is waited for; the vendor's is unknown.
+    pub timeout: Duration,
+    /// How many of a hundred events are sent twice.
+    pub duplicate_percent: u32,
+    /// Whether what is due goes out in any order instead of the oldest first.
+    pub shuffled: bool,
+}
+
+impl Default for CallbackSandbox {
+    fn default() -> Self {
+        Self {
+            url: None,
+            token: String::new(),
+            style: TokenStyle::Raw,
+            retry_unit: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            duplicate_percent: 0,
+            shuffled: false,
+        }
+    }
+}
+
+impl CallbackSandbox {
+    /// The header's value.
+    pub(super) fn authorization(&self) -> String {
+        match self.style {
+            TokenStyle::Raw => self.token.clone(),
+            TokenStyle::Bearer => format!("Bearer {}", self.token),
+        }
+    }
+}
+
+/// How the token stands in a callback's `Authorization` header. The documentation does not say; third parties compare both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStyle {
+    /// The token and nothing else.
+    Raw,
+    /// `Bearer <token>`.
+    Bearer,
 }
 
 /// The simulated DataJud's own settings.
@@ -94,10 +152,12 @@ pub struct Prices {
     pub update: i64,
     /// `status-atualizacao`: documented as free.
     pub status: i64,
+    /// Creating a monitor: measured as free. What its month costs is charged elsewhere.
+    pub monitor: i64,
 }
 
 impl Default for Prices {
     fn default() -> Self {
-        Self { cover: 300, movements: 300, envolvidos: 5, update: 300, status: 0 }
+        Self { cover: 300, movements: 300, envolvidos: 5, update: 300, status: 0, monitor: 0 }
     }
 }

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::callback::{Callbacks, event};
 use super::control::{Call, Outage};
 use super::dice::Dice;
 use super::fault::Fault;
+use super::monitor::Monitors;
+use super::number::Number;
 use super::process::{Movement, Process, is_publication, newest_first};
 use super::route::Endpoint;
+use super::settings::CallbackSandbox;
 use super::update::{Update, UpdatePlan};
 
 /// How many received calls are kept for inspection; counters go on for ever.
@@ -28,6 +32,8 @@ pub(super) struct Entry {
     pub(super) planned: Option<UpdatePlan>,
     /// Differs from what the seed says, so it must not be forgotten.
     pub(super) touched: bool,
+    /// Movements came since the vendor last looked at the court.
+    pub(super) news: bool,
 }
 
 /// A fault that waits for its requests.
@@ -58,6 +64,10 @@ pub(super) struct State {
     pub(super) search_bucket: Bucket,
     /// Digits of processes that DataJud does not know, whatever Escavador does.
     pub(super) unsearchable: HashSet<String>,
+    pub(super) monitors: Monitors,
+    pub(super) callbacks: Callbacks,
+    /// Digits of the processes whose update is open.
+    pub(super) open_updates: HashSet<String>,
     pub(super) last_update: u64,
     pub(super) last_li: u64,
     last_movement: i64,
@@ -79,6 +89,9 @@ impl State {
             bucket,
             search_bucket,
             unsearchable: HashSet::new(),
+            monitors: Monitors::default(),
+            callbacks: Callbacks::new(CallbackSandbox::default(), 0),
+            open_updates: HashSet::new(),
             last_update: 0,
             last_li: 216_029_777,
             // Above every invented id: news comes with the newest ids, whatever its day.
@@ -137,7 +150,12 @@ impl State {
     }
 
     /// Adds movements to a held process; the ids in the order given, empty when there is no such process.
-    pub(super) fn add_movements(&mut self, digits: &str, added: &[(NaiveDate, String)]) -> Vec<i64> {
+    pub(super) fn add_movements(
+        &mut self,
+        digits: &str,
+        added: &[(NaiveDate, String)],
+        now: DateTime<Utc>,
+    ) -> Vec<i64> {
         let Some(entry) = self.entries.get_mut(digits) else {
             return Vec::new();
         };
@@ -145,6 +163,7 @@ impl State {
             return Vec::new();
         };
         entry.touched = true;
+        entry.news = true;
         let process = Arc::make_mut(process);
         let mut ids = Vec::with_capacity(added.len());
         for (date, text) in added {
@@ -159,6 +178,14 @@ impl State {
             });
         }
         newest_first(&mut process.movements);
+        for id in &ids {
+            let Some(movement) = process.movements.iter().find(|movement| movement.id == *id) else {
+                continue;
+            };
+            for monitor in self.monitors.followers(digits) {
+                self.callbacks.push(event::movement(monitor, process, movement), now);
+            }
+        }
         ids
     }
 
@@ -168,19 +195,60 @@ impl State {
             return;
         };
         let exists = entry.process.is_some();
-        let Some(movements) = entry.update.as_mut().and_then(|update| update.conclude(now, exists)) else {
+        let Some(update) = entry.update.as_mut().filter(|update| update.is_open()) else {
             return;
         };
-        let concluded_at = entry.update.as_ref().and_then(|update| update.concluded_at).unwrap_or(now);
-        entry.verified_at = entry.verified_at.max(concluded_at);
-        self.add_movements(digits, &movements);
+        let movements = update.conclude(now, exists);
+        let Some(concluded_at) = update.concluded_at else {
+            return;
+        };
+        self.open_updates.remove(digits);
+        let masked = Number::parse(digits).map(|number| number.masked()).unwrap_or_default();
+        let told = update.callback.then(|| event::updated(&masked, update));
+        if let Some(movements) = movements {
+            entry.verified_at = entry.verified_at.max(concluded_at);
+            self.add_movements(digits, &movements, now);
+            if let Some(entry) = self.entries.get_mut(digits) {
+                entry.news = false;
+            }
+        }
+        if let Some(told) = told {
+            self.callbacks.push(told, now);
+        }
+    }
+
+    /// Concludes every open update whose time has come.
+    pub(super) fn settle_open(&mut self, now: DateTime<Utc>) {
+        if self.open_updates.is_empty() {
+            return;
+        }
+        for digits in self.open_updates.clone() {
+            self.settle(&digits, now);
+        }
+    }
+
+    /// Writes down that the vendor looked at the court at `at`. Who follows the process hears of it if nothing had come since the last
+    /// time.
+    pub(super) fn verify(&mut self, digits: &str, at: DateTime<Utc>, now: DateTime<Utc>) {
+        let Some(entry) = self.entries.get_mut(digits) else {
+            return;
+        };
+        entry.touched = true;
+        entry.verified_at = at;
+        let news = std::mem::take(&mut entry.news);
+        for monitor in self.monitors.followers(digits) {
+            monitor.verified_at = Some(at);
+            if !news {
+                self.callbacks.push(event::verified(monitor, at), now);
+            }
+        }
     }
 }
 
 impl Entry {
     /// What the seed says about a number.
     pub(super) fn of(process: Option<Process>, verified_at: DateTime<Utc>) -> Self {
-        Self { process: process.map(Arc::new), verified_at, update: None, planned: None, touched: false }
+        Self { process: process.map(Arc::new), verified_at, update: None, planned: None, touched: false, news: false }
     }
 
     /// Replaces what the seed said, by another process or by none.

@@ -12,6 +12,7 @@ use super::control::{Control, Outage};
 use super::fault::{self, Fault, FaultDetails};
 use super::number::Number;
 use super::route::Endpoint;
+use super::settings::TokenStyle;
 
 const SHOWN_CALLS: usize = 20;
 const SHOWN_PROCESSES: usize = 200;
@@ -26,6 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .route("/outage", web::post().to(outage))
             .route("/credits", web::post().to(credits))
             .route("/latency", web::post().to(latency))
+            .route("/callbacks", web::post().to(callbacks))
             .route("/processes/{number}/movements", web::post().to(add_movement)),
     );
 }
@@ -55,6 +57,15 @@ struct CreditsOrder {
 struct LatencyOrder {
     /// `0s`, `250ms`, `3s`.
     latency: String,
+}
+
+#[derive(Deserialize)]
+struct CallbackOrder {
+    url: String,
+    token: String,
+    /// `Bearer <token>` instead of the token alone.
+    #[serde(default)]
+    bearer: bool,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +125,8 @@ async fn overview(control: Data<Control>) -> HttpResponse {
 
 fn snapshot(control: &Control) -> Value {
     let now = control.clock().now();
+    let (monitors, callbacks) = (control.monitors().len(), control.callbacks());
+    let waiting = callbacks.iter().filter(|callback| callback.waiting).count();
     let (in_flight, peak) = (control.in_flight(), control.peak_in_flight());
     let state = control.state();
     let mut processes: Vec<Value> = Vec::new();
@@ -156,7 +169,7 @@ fn snapshot(control: &Control) -> Value {
         "now": now, "processes_held": state.entries.len(), "processes": processes, "calls": counts,
         "recent_calls": recent, "credits_centavos": state.credits, "charged_centavos": state.charged, "faults": faults,
         "outage": outage, "latency": humantime::format_duration(state.latency).to_string(), "in_flight": in_flight,
-        "peak_in_flight": peak,
+        "peak_in_flight": peak, "monitors": monitors, "callbacks": callbacks.len(), "callbacks_waiting": waiting,
     })
 }
 
@@ -204,6 +217,16 @@ async fn latency(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Wr
     let latency = humantime::parse_duration(&asked.latency)
         .map_err(|error| Wrong::order(format!("latency {:?}: {error}", asked.latency)))?;
     control.set_latency(latency);
+    Ok(done(StatusCode::OK, &control))
+}
+
+async fn callbacks(control: Data<Control>, body: Bytes) -> Result<HttpResponse, Wrong> {
+    let asked: CallbackOrder = order(&body)?;
+    if !asked.url.starts_with("http://") && !asked.url.starts_with("https://") {
+        return Err(Wrong::order("url is no http or https address"));
+    }
+    let style = if asked.bearer { TokenStyle::Bearer } else { TokenStyle::Raw };
+    control.deliver_callbacks_to(&asked.url, &asked.token, style);
     Ok(done(StatusCode::OK, &control))
 }
 

@@ -1,7 +1,9 @@
 //! The sandbox as a client sees it, over real connections.
 
+mod callbacks;
 mod changes;
 mod faults;
+mod monitors;
 mod searches;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -35,7 +35,7 @@ pub(super) struct Update {
     created_at: DateTime<Utc>,
     due_at: DateTime<Utc>,
     plan: UpdatePlan,
-    callback: bool,
+    pub(super) callback: bool,
 }
 
 impl Update {

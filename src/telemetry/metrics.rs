@@ -87,6 +87,22 @@ pub struct HoldLabels {
     pub reason: &'static str,
 }
 
+/// One label: what came of something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// The word for it.
+    pub outcome: &'static str,
+}
+
+/// Labels of one callback of a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallbackLabels {
+    /// The vendor's name of a known event, `other`, or `none` where none can be read or was looked at.
+    pub event: &'static str,
+    /// What became of it.
+    pub outcome: &'static str,
+}
+
 /// What one tier avoided, looked up once and for all.
 #[derive(Debug, Clone)]
 pub struct AvoidedCounters {
@@ -144,6 +160,20 @@ pub struct Metrics {
     pub corrupt_copies: Family<CorruptLabels, Counter>,
     /// `juscache_journal_pending`: paid answers that wait for PostgreSQL.
     pub journal_pending: Gauge,
+    /// `juscache_event_streams`: streams of news that are open.
+    pub event_streams: Gauge,
+    /// `juscache_events_sent_total`: events written to streams.
+    pub events_sent: Counter,
+    /// `juscache_webhook_deliveries_total{outcome}`: attempts to deliver, by what came of them.
+    pub webhook_deliveries: Family<OutcomeLabel, Counter>,
+    /// `juscache_webhook_pending`: deliveries to be made, of all nodes.
+    pub webhook_pending: Gauge,
+    /// `juscache_webhook_dead`: deliveries that were given up, of all nodes.
+    pub webhook_dead: Gauge,
+    /// `juscache_callbacks_total{event,outcome}`: what arrived at our door; counted through [`Metrics::count_callback`].
+    pub callbacks: Family<CallbackLabels, Counter>,
+    /// `juscache_callback_effects_total{event,outcome}`: what came of each attempt to work one off.
+    pub callback_effects: Family<CallbackLabels, Counter>,
     registry: Arc<Registry>,
 }
 
@@ -177,6 +207,13 @@ impl Metrics {
             tier_up: Family::default(),
             corrupt_copies: Family::default(),
             journal_pending: Gauge::default(),
+            event_streams: Gauge::default(),
+            events_sent: Counter::default(),
+            webhook_deliveries: Family::default(),
+            webhook_pending: Gauge::default(),
+            webhook_dead: Gauge::default(),
+            callbacks: Family::default(),
+            callback_effects: Family::default(),
             registry: Arc::default(),
         };
         let mut registry = Registry::with_prefix("juscache");
@@ -209,6 +246,13 @@ impl Metrics {
             metrics.corrupt_copies.clone(),
         );
         registry.register("journal_pending", "Paid answers that wait for PostgreSQL", metrics.journal_pending.clone());
+        registry.register("event_streams", "Streams of news that are open", metrics.event_streams.clone());
+        registry.register("events_sent", "Events written to streams", metrics.events_sent.clone());
+        registry.register("webhook_deliveries", "Attempts to deliver", metrics.webhook_deliveries.clone());
+        registry.register("webhook_pending", "Deliveries to be made", metrics.webhook_pending.clone());
+        registry.register("webhook_dead", "Deliveries that were given up", metrics.webhook_dead.clone());
+        registry.register("callbacks", "Callbacks of the vendor that arrived", metrics.callbacks.clone());
+        registry.register("callback_effects", "What came of callbacks", metrics.callback_effects.clone());
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -223,10 +267,25 @@ impl Metrics {
         self.corrupt_copies.get_or_create(&CorruptLabels { tier, cause }).inc();
     }
 
+    /// Notes what came of one attempt to deliver a webhook.
+    pub fn count_delivery(&self, outcome: &'static str) {
+        self.webhook_deliveries.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
     /// Notes one answered lookup.
     pub fn count_lookup(&self, source: &'static str, outcome: &'static str, took: Duration) {
         self.lookups.get_or_create(&LookupLabels { source, outcome }).inc();
         self.lookup_seconds.get_or_create(&SourceLabel { source }).observe(took.as_secs_f64());
+    }
+
+    /// Notes one callback that arrived.
+    pub fn count_callback(&self, event: &'static str, outcome: &'static str) {
+        self.callbacks.get_or_create(&CallbackLabels { event, outcome }).inc();
+    }
+
+    /// Notes what came of working on one.
+    pub fn count_callback_effect(&self, event: &'static str, outcome: &'static str) {
+        self.callback_effects.get_or_create(&CallbackLabels { event, outcome }).inc();
     }
 
     /// The counters of what somebody spared us, ready to be incremented.

@@ -67,17 +67,32 @@ impl From<AskError> for CourtError {
     }
 }
 
-impl Court for ActorRef<Fetcher> {
+/// The vendor as a [`Court`].
+#[derive(Clone)]
+pub struct Vendor {
+    fetcher: ActorRef<Fetcher>,
+    calls_back: bool,
+}
+
+impl Vendor {
+    /// Behind the fetcher. With `calls_back` the vendor is asked to say when it is done, which is heard only where its callbacks are let in.
+    #[must_use]
+    pub fn new(fetcher: ActorRef<Fetcher>, calls_back: bool) -> Self {
+        Self { fetcher, calls_back }
+    }
+}
+
+impl Court for Vendor {
     fn status(&self, errand: Errand) -> BoxFuture<'_, Result<UpdateStatus, CourtError>> {
         let Errand { cnj, lane, caller, deadline } = errand;
         let question = ReadUpdateStatus { cnj, lane, caller, deadline };
-        async move { Ok(self.ask_again(question, deadline).await??) }.boxed()
+        async move { Ok(self.fetcher.ask_again(question, deadline).await??) }.boxed()
     }
 
     fn request(&self, errand: Errand) -> BoxFuture<'_, Result<UpdateRequested, CourtError>> {
         let Errand { cnj, lane, caller, deadline } = errand;
-        let request = RequestUpdate { cnj, callback: false, lane, caller, deadline };
+        let request = RequestUpdate { cnj, callback: self.calls_back, lane, caller, deadline };
         // Never again after a crash: it may be on its way.
-        async move { Ok(self.ask(request, deadline).await??) }.boxed()
+        async move { Ok(self.fetcher.ask(request, deadline).await??) }.boxed()
     }
 }

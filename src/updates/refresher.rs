@@ -67,9 +67,12 @@ impl Chain {
         // Somebody may have bought it meanwhile, perhaps our own last attempt, which outlives our wait for it. Looked up apart,
         // because a refresh passes every copy by, and anything less believes a remembered "no such process".
         let max_age = (self.clock.now() - since).to_std().unwrap_or_default();
-        let held = Demand { reach: Reach::Held, max_age: Some(max_age), max_stale: Some(Duration::ZERO) };
-        if let Ok(served) =
-            self.coordinators.lookup(Lookup { cnj, demand: held, caller: Caller::Service, deadline }).await
+        let held =
+            Demand { reach: Reach::Held, max_age: Some(max_age), max_stale: Some(Duration::ZERO), patient: false };
+        if let Ok(served) = self
+            .coordinators
+            .lookup(Lookup { cnj, demand: held, caller: Caller::Service, deadline, allowance: None })
+            .await
             && served.entry.header().version.fetched_at >= since
         {
             return Ok(Refreshed { cost_centavos: 0 });
@@ -77,7 +80,7 @@ impl Chain {
         let demand = Demand { reach: Reach::Refresh, ..Demand::default() };
         judge(
             self.coordinators
-                .lookup(Lookup { cnj, demand, caller: Caller::Service, deadline })
+                .lookup(Lookup { cnj, demand, caller: Caller::Service, deadline, allowance: None })
                 .await
                 .map(|served| Bought { freshness: served.freshness, cost_centavos: served.cost_centavos }),
         )

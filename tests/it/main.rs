@@ -7,11 +7,14 @@
 
 mod binary;
 mod books;
+mod callbacks;
 mod chain;
 mod faults;
+mod freshness;
 mod http;
 mod ledger;
 mod limits;
+mod news;
 mod outcomes;
 mod pace;
 mod postgres;
@@ -19,3 +22,4 @@ mod supervision;
 mod support;
 mod updates;
 mod warm;
+mod watch;

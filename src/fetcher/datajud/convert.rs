@@ -15,7 +15,7 @@ use crate::domain::snapshot::{Cover, Provider, Snapshot};
 use crate::domain::version::Version;
 
 /// Every id made here begins so. The paid vendor's are numbers, hashed ones begin with another letter: no two ever meet.
-pub(in crate::fetcher) const ID_PREFIX: &str = "dj";
+pub(in crate::fetcher) const ID_PREFIX: &str = MovementId::DATAJUD_PREFIX;
 
 /// What one index gave.
 #[derive(Debug)]

@@ -64,9 +64,9 @@ impl Datajud {
     }
 
     async fn find(&self, fetch: Fetch) -> Result<Fetched, FetchError> {
-        let Fetch { cnj, lane, caller, deadline, .. } = fetch;
+        let Fetch { cnj, lane, caller, deadline, allowance, .. } = fetch;
         let began = self.clock.monotonic();
-        let errand = Errand { cnj: Some(cnj), lane, caller, deadline };
+        let errand = Errand { cnj: Some(cnj), lane, caller, deadline, allowance };
         let mut tally = Tally::default();
         let outcome = self.look(cnj, &errand, &mut tally).await;
         let took = self.clock.monotonic().saturating_duration_since(began);

@@ -76,7 +76,15 @@ fn client(settings: DatajudSettings) -> Asking {
 fn asked(number: &str, wait: Duration) -> Fetch {
     let deadline = Deadline::after(SystemClock.monotonic(), wait);
     let cnj = Cnj::parse(number).unwrap();
-    Fetch { cnj, lane: Lane::Interactive, caller: Caller::Anonymous, held: None, insist: false, deadline }
+    Fetch {
+        cnj,
+        lane: Lane::Interactive,
+        caller: Caller::Anonymous,
+        held: None,
+        insist: false,
+        deadline,
+        allowance: None,
+    }
 }
 
 async fn fetch(client: &Datajud, number: &str) -> Result<Fetched, FetchError> {

@@ -68,8 +68,15 @@ struct Request<'a, T> {
     client: &'a Client,
     question: &'a Question<'a, T>,
     url: Url,
-    /// What is posted; none is got.
-    order: Option<&'a Value>,
+    how: How<'a>,
+}
+
+/// What is done at an address.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    Get,
+    Post(&'a Value),
+    Delete,
 }
 
 impl Client {
@@ -113,7 +120,7 @@ impl Client {
         errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Setback> {
-        let request = Request { client: self, question, url: self.address(question.path)?, order: None };
+        let request = Request { client: self, question, url: self.address(question.path)?, how: How::Get };
         self.asking.ask(&request, errand, tally).await
     }
 
@@ -128,8 +135,23 @@ impl Client {
         errand: &Errand,
         tally: &mut Tally,
     ) -> Result<Reply<T>, Setback> {
-        let request = Request { client: self, question, url: self.address(question.path)?, order: Some(order) };
+        let request = Request { client: self, question, url: self.address(question.path)?, how: How::Post(order) };
         self.asking.ask_once(&request, errand, tally).await
+    }
+
+    /// Removes what is at one path, repeating what may be repeated: what is gone cannot be removed twice. The body of a success is not
+    /// looked at; `decode` gets null.
+    ///
+    /// # Errors
+    /// The last [`Setback`].
+    pub(super) async fn delete<T: Send + 'static>(
+        &self,
+        question: &Question<'_, T>,
+        errand: &Errand,
+        tally: &mut Tally,
+    ) -> Result<Reply<T>, Setback> {
+        let request = Request { client: self, question, url: self.address(question.path)?, how: How::Delete };
+        self.asking.ask(&request, errand, tally).await
     }
 
     /// A path that would leave our own base leads nowhere.
@@ -146,10 +168,11 @@ impl<T: Send + 'static> Exchange for Request<'_, T> {
     }
 
     async fn make(&self, heard: &mut Heard) -> Result<Reply<T>, Setback> {
-        let Self { client, question, url, order } = self;
-        let request = match order {
-            None => client.http.request(Method::GET, url.clone()),
-            Some(order) => client.http.request(Method::POST, url.clone()).json(order),
+        let Self { client, question, url, how } = self;
+        let request = match how {
+            How::Get => client.http.request(Method::GET, url.clone()),
+            How::Post(order) => client.http.request(Method::POST, url.clone()).json(order),
+            How::Delete => client.http.request(Method::DELETE, url.clone()),
         };
         let response = request.send().await.map_err(|error| {
             let unanswered = Unanswered::from(&error);
@@ -165,6 +188,11 @@ impl<T: Send + 'static> Exchange for Request<'_, T> {
         // Before the body: an answer that breaks off was charged as well.
         if let Some(centavos) = transport::header(&response, &COST).and_then(outcome::centavos) {
             heard.charge = Charge::Said(centavos);
+        }
+        if status.is_success() && matches!(how, How::Delete) {
+            // A 204 has none, although the documentation prints one.
+            let content = (question.decode)(Value::Null).map_err(|WrongShape| Setback::lasting(Failure::Unreadable))?;
+            return Ok(Reply::Found { content, raw: String::new(), at });
         }
         if status.is_success() {
             let (content, raw) = read_json(response, client.max_body, question.decode).await.map_err(spoilt)?;

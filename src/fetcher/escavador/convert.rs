@@ -25,8 +25,13 @@ pub(super) fn snapshot(cnj: Cnj, cover: ReceivedCover, movements: Vec<Movimentac
         provider: Provider::Escavador,
         version: Version::new(verified_at(&cover.processo), cover.at),
         cover: convert_cover(cnj, &cover.processo, cover.raw),
-        movements: identify(movements.into_iter().map(unidentified).collect()),
+        movements: self::movements(movements),
     }
+}
+
+/// Movements with their identities, newest first.
+pub(super) fn movements(movements: Vec<Movimentacao>) -> Vec<Movement> {
+    identify(movements.into_iter().map(unidentified).collect())
 }
 
 /// Whether the vendor answered with the process that was asked for. Only digits count: some answers are not masked.

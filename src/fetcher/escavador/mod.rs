@@ -4,15 +4,21 @@
 //! (`GET processos/numero_cnj/{n}/movimentacoes`). The parties come with the cover. Whether there is anything new to buy is asked for
 //! free first (`GET processos/numero_cnj/{n}/status-atualizacao`).
 
+mod callback;
 mod client;
 mod convert;
+mod monitors;
 mod outcome;
 mod pages;
 mod walk;
 mod wire;
 
 #[cfg(test)]
+mod monitor_tests;
+#[cfg(test)]
 mod vendor_tests;
+
+pub use self::callback::{NoMovement, moment_of_callback, movement_of_callback};
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,7 +78,8 @@ impl Escavador {
     /// [`FetchError`].
     pub async fn update_status(&self, ask: &ReadUpdateStatus) -> Result<UpdateStatus, FetchError> {
         let mut tally = Tally::default();
-        let errand = Errand { cnj: Some(ask.cnj), lane: ask.lane, caller: ask.caller, deadline: ask.deadline };
+        let errand =
+            Errand { cnj: Some(ask.cnj), lane: ask.lane, caller: ask.caller, deadline: ask.deadline, allowance: None };
         let status = self.status(ask.cnj, &errand, &mut tally).await;
         status.map_err(|setback| failed(&setback, &tally)).map(|status| status.unwrap_or(NOTHING_KNOWN))
     }
@@ -83,7 +90,8 @@ impl Escavador {
     /// [`FetchError`]; after a timeout the vendor may have accepted it all the same.
     pub async fn request_update(&self, ask: &RequestUpdate) -> Result<UpdateRequested, FetchError> {
         let mut tally = Tally::default();
-        let errand = Errand { cnj: Some(ask.cnj), lane: ask.lane, caller: ask.caller, deadline: ask.deadline };
+        let errand =
+            Errand { cnj: Some(ask.cnj), lane: ask.lane, caller: ask.caller, deadline: ask.deadline, allowance: None };
         let path = format!("{}/solicitar-atualizacao", walk::path(ask.cnj));
         let question = Question { endpoint: Endpoint::UpdateRequest, path: &path, decode: update::update };
         // Unused options are left out: their presence is what counts, whatever their value (measured by a third party).
@@ -104,7 +112,7 @@ impl Escavador {
     /// [`FetchError`].
     pub async fn balance(&self, deadline: Deadline) -> Result<Option<i64>, FetchError> {
         let mut tally = Tally::default();
-        let errand = Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline };
+        let errand = Errand { cnj: None, lane: Lane::Background, caller: Caller::Service, deadline, allowance: None };
         let question = Question { endpoint: Endpoint::Balance, path: "/api/v1/quantidade-creditos", decode: credits };
         match self.client.get(&question, &errand, &mut tally).await {
             Ok(Reply::Found { content, .. }) => Ok(Some(content)),
@@ -116,8 +124,9 @@ impl Escavador {
 
     async fn bring(&self, fetch: Fetch) -> Result<Fetched, FetchError> {
         let Fetch { cnj, lane, caller, deadline, .. } = fetch;
+        let allowance = fetch.allowance.clone();
         let began = self.clock.monotonic();
-        let errand = Errand { cnj: Some(cnj), lane, caller, deadline };
+        let errand = Errand { cnj: Some(cnj), lane, caller, deadline, allowance };
         let mut tally = Tally::default();
         let answer = self.answer(&fetch, &errand, &mut tally).await;
         let outcome = match &answer {
@@ -139,6 +148,9 @@ impl Escavador {
             && let Some(verified_at) = self.nothing_newer(fetch.cnj, held_at, errand, tally).await?
         {
             return Ok(Answer::Current { verified_at });
+        }
+        if !errand.allows(LEAST_REQUESTS) {
+            return Err(Setback::lasting(Failure::BudgetExhausted));
         }
         let account = self.client.account();
         account.worth_buying(fetch.cnj).map_err(not_sent)?;
@@ -195,6 +207,9 @@ impl Provider for Escavador {
         self.bring(fetch).boxed()
     }
 }
+
+/// A cover and one page of movements: whoever may not send both should not pay for one.
+const LEAST_REQUESTS: u32 = 2;
 
 /// What a process stands like of which the vendor says nothing.
 const NOTHING_KNOWN: UpdateStatus = UpdateStatus { verified_at: None, update: None };

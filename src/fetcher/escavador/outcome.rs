@@ -15,7 +15,7 @@ pub(super) enum Verdict {
     Usable,
     /// The vendor says that there is no such thing.
     Absent,
-    /// The vendor has an earlier update request of this process open.
+    /// The vendor has an earlier update request of this process open, or a monitor of it.
     Busy,
     /// Anything else.
     Failed(Setback),
@@ -31,7 +31,7 @@ pub(super) fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> 
     let (failure, repeat) = match status {
         200..=299 => return Verdict::Usable,
         404 if body.is_empty() || ErrorBody::decode(body).is_some() => return Verdict::Absent,
-        422 if speaks_of_an_update(body) => return Verdict::Busy,
+        422 if speaks_of_an_earlier_one(body) => return Verdict::Busy,
         401 => (Failure::Unauthorized, Repeat::Never),
         402 => (Failure::NoCredit, Repeat::Never),
         403 if speaks_of_balance(body) => (Failure::NoCredit, Repeat::Never),
@@ -51,11 +51,13 @@ fn speaks_of_balance(body: &[u8]) -> bool {
 }
 
 /// "Esse processo já está sendo atualizado." is documented inside the batch route's errors; that the single route answers alike is a
-/// guess of the facts.
-fn speaks_of_an_update(body: &[u8]) -> bool {
-    ErrorBody::decode(body)
-        .and_then(|error| error.text)
-        .is_some_and(|text| fold(&text).contains("ja esta sendo atualizado"))
+/// guess of the facts. "Você já monitora este termo" is what version 1 says to a second monitor; that version 2 says the like of a
+/// process is another.
+fn speaks_of_an_earlier_one(body: &[u8]) -> bool {
+    ErrorBody::decode(body).and_then(|error| error.text).is_some_and(|text| {
+        let text = fold(&text);
+        text.contains("ja esta sendo atualizado") || text.contains("ja monitora")
+    })
 }
 
 /// A hundred thousand reais: no request costs more, and sums of what is below never leave the database's range.
@@ -126,6 +128,10 @@ mod tests {
         let busy =
             r#"{"code":"UNPROCESSABLE_ENTITY","message":"Esse processo já está sendo atualizado.","appends":{}}"#;
         assert_eq!(judge(422, None, busy.as_bytes()), Verdict::Busy);
+        for monitored in ["Você já monitora este termo", "Você já monitora este processo"] {
+            let body = format!(r#"{{"message":"{monitored}"}}"#);
+            assert_eq!(judge(422, None, body.as_bytes()), Verdict::Busy);
+        }
     }
 
     #[test]

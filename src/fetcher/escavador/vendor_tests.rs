@@ -16,14 +16,14 @@ use crate::resilience::deadline::Deadline;
 use crate::resilience::retry_budget::RetryBudgetSettings;
 use crate::sandbox::{Control, Endpoint, Fault, MovementStyle, ProcessShape, Sandbox, SandboxSettings};
 
-const NUMBER: &str = "0000001-39.2024.8.26.0100";
-const LONG: Duration = Duration::from_secs(30);
+pub(super) const NUMBER: &str = "0000001-39.2024.8.26.0100";
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
 fn free_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-async fn vendor(settings: SandboxSettings, movements: usize) -> Sandbox {
+pub(super) async fn vendor(settings: SandboxSettings, movements: usize) -> Sandbox {
     let sandbox = Sandbox::start(settings, free_port(), SystemClock::shared()).await.unwrap();
     let shape = ProcessShape { movements: Some(movements), ..ProcessShape::default() };
     sandbox.control().set_process(NUMBER, &shape);
@@ -31,7 +31,7 @@ async fn vendor(settings: SandboxSettings, movements: usize) -> Sandbox {
 }
 
 /// Impatient, so that what is slow is seen soon; the retries are quick.
-fn settings(base_url: String) -> FetcherSettings {
+pub(super) fn settings(base_url: String) -> FetcherSettings {
     FetcherSettings {
         base_url,
         requests_per_minute: 60_000,
@@ -42,7 +42,7 @@ fn settings(base_url: String) -> FetcherSettings {
 }
 
 /// A client and its account.
-struct Asking {
+pub(super) struct Asking {
     escavador: Escavador,
     opened: Opened,
 }
@@ -55,7 +55,7 @@ impl std::ops::Deref for Asking {
     }
 }
 
-fn client(settings: FetcherSettings) -> Asking {
+pub(super) fn client(settings: FetcherSettings) -> Asking {
     let opened = account(snapshot::Provider::Escavador, &settings);
     asking(&settings, opened)
 }
@@ -73,14 +73,21 @@ fn generous() -> StandingSettings {
     StandingSettings { retries, ..StandingSettings::default() }
 }
 
-fn cnj() -> Cnj {
+pub(super) fn cnj() -> Cnj {
     Cnj::parse(NUMBER).unwrap()
 }
 
 async fn fetch(client: &Escavador, wait: Duration) -> Result<Fetched, FetchError> {
     let deadline = Deadline::after(SystemClock.monotonic(), wait);
-    let fetch =
-        Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held: None, insist: false, deadline };
+    let fetch = Fetch {
+        cnj: cnj(),
+        lane: Lane::Interactive,
+        caller: Caller::Anonymous,
+        held: None,
+        insist: false,
+        deadline,
+        allowance: None,
+    };
     client.process(fetch).await
 }
 
@@ -341,7 +348,15 @@ fn held(fetched: Fetched) -> Option<Arc<Entry>> {
 
 async fn refetch(client: &Escavador, held: Option<Arc<Entry>>, insist: bool) -> Result<Fetched, FetchError> {
     let deadline = Deadline::after(SystemClock.monotonic(), LONG);
-    let fetch = Fetch { cnj: cnj(), lane: Lane::Interactive, caller: Caller::Anonymous, held, insist, deadline };
+    let fetch = Fetch {
+        cnj: cnj(),
+        lane: Lane::Interactive,
+        caller: Caller::Anonymous,
+        held,
+        insist,
+        deadline,
+        allowance: None,
+    };
     client.process(fetch).await
 }
 

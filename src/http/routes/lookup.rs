@@ -53,7 +53,7 @@ pub async fn ask(request: &HttpRequest, state: &HttpState, force_refresh: bool) 
     let demand = directives::demand(lines(request, &CACHE_CONTROL), lines(request, &PRAGMA), force_refresh);
     let started = state.clock.monotonic();
     let deadline = Deadline::after(started, state.settings.lookup_deadline);
-    let lookup = Lookup { cnj, demand, caller: Caller::Anonymous, deadline };
+    let lookup = Lookup { cnj, demand, caller: Caller::Anonymous, deadline, allowance: None };
     let late = tokio::time::Instant::from_std(Deadline::after(deadline.instant(), GRACE).instant());
     let answer = tokio::select! {
         biased;

@@ -11,7 +11,9 @@ use super::problem::Problem;
 use super::state::HttpSettings;
 
 pub mod admin;
+pub mod callbacks;
 pub mod detailed;
+pub mod events;
 pub mod health;
 pub mod lookup;
 pub mod metrics;
@@ -33,6 +35,8 @@ pub fn mount(config: &mut ServiceConfig) {
     config
         .service(read(&format!("{DETAILED_PREFIX}{{cnj:.*}}{DETAILED_SUFFIX}"), web::to(detailed::page)))
         .service(read("/api/v1/process-movements/{cnj:.*}/summary", web::to(summary::page)))
+        .service(read("/api/v1/process-movements/{cnj:.*}/events", web::to(events::of_process)))
+        .service(read("/api/v1/events", web::to(events::of_all)))
         .service(updates::request_page("/api/v1/process-updates/{cnj:.*}/request"))
         .service(read("/api/v1/process-updates/{cnj:.*}/status", web::to(updates::status)))
         .service(read("/health/live", web::to(health::live)))
@@ -40,13 +44,19 @@ pub fn mount(config: &mut ServiceConfig) {
         .service(read("/metrics", web::to(metrics::page)))
         .service(read("/problems", web::to(problems::list)))
         .service(read("/problems/{slug}", web::to(problems::page)))
+        .service(callbacks::intake_page())
         .configure(admin::mount)
         .default_service(web::to(unknown_page));
 }
 
-/// Bytes that a body may have at this address.
-pub(super) fn max_body(path: &str, settings: &HttpSettings) -> usize {
-    if path == admin::warm::PATH { settings.max_list_body } else { settings.max_body }
+/// Bytes that a body may have at this address; none where the page itself looks after it.
+pub(super) fn max_body(path: &str, settings: &HttpSettings) -> Option<usize> {
+    match path {
+        admin::warm::PATH => Some(settings.max_list_body),
+        // Nobody learns this limit without the token.
+        callbacks::CALLBACKS => None,
+        _ => Some(settings.max_body),
+    }
 }
 
 /// A page that is only read: GET and HEAD, which differ in the sent body alone.

@@ -16,8 +16,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::ambient::{Clock, SystemClock, SystemRandom};
+use crate::callbacks::Receipt;
 use crate::coordinator::messages::{Lookup, LookupError, Served};
 use crate::coordinator::trail::{Finding, Tier, Trail};
+use crate::domain::callback::{CallbackReport, CallbackState};
 use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::sample;
@@ -26,21 +28,27 @@ use crate::domain::snapshot::Snapshot;
 use crate::domain::warm::{WarmDetail, WarmList};
 use crate::http::admin::AdminDoor;
 use crate::http::boundary::boundary;
+use crate::http::callbacks::CallbackDoor;
 use crate::http::routes;
 use crate::http::shortcut::Shortcut;
 use crate::http::state::{
-    Books, BooksAway, CourtDesk, Health, HttpSettings, HttpState, ListsAway, Lookups, Readiness, Report, Services,
-    TierLine, Warmth,
+    Books, BooksAway, CallbackDesk, CallbacksAway, CourtDesk, Health, HttpSettings, HttpState, ListsAway, Lookups,
+    Readiness, Report, Services, TierLine, Warmth, WatchDesk,
 };
 use crate::ledger::report::{Days, LedgerReport};
+use crate::postgres_tier::watch::messages::Note;
 use crate::resilience::Deadline;
 use crate::telemetry::Metrics;
 use crate::updates::messages::{Standing as UpdateStanding, UpdateError};
+use crate::watch::{Line, WatchAway};
 
 /// The process that the fake holds, and its two reads.
 pub(crate) const CNJ: &str = "0000001-39.2024.8.26.0100";
 pub(crate) const DETAILED: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/detailed";
 pub(crate) const SUMMARY: &str = "/api/v1/process-movements/0000001-39.2024.8.26.0100/summary";
+
+/// What opens the door for callbacks.
+pub(crate) const CALLBACK_TOKEN: &str = "the-vendors-token";
 
 /// What opens the admin pages.
 pub(crate) const ADMIN_TOKEN: &str = "the-token-of-the-tests";
@@ -65,6 +73,7 @@ pub(crate) fn served() -> Served {
         trail,
         collapsed: false,
         cost_centavos: 0,
+        renewal: None,
     }
 }
 
@@ -119,6 +128,40 @@ impl CourtDesk for NoCourt {
 
     fn status(&self, cnj: Cnj, _: Deadline) -> BoxFuture<'_, Result<UpdateStanding, UpdateError>> {
         panic!("nobody may ask about {cnj}")
+    }
+}
+
+/// A list of the watched that nobody can read.
+struct Unwatched;
+
+impl WatchDesk for Unwatched {
+    fn put(&self, _: Cnj, _: Note) -> BoxFuture<'_, Result<(Line, bool), WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn read(&self, _: Cnj) -> BoxFuture<'_, Result<Option<Line>, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn remove(&self, _: Cnj) -> BoxFuture<'_, Result<bool, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+
+    fn list(&self, _: Option<Cnj>, _: u32) -> BoxFuture<'_, Result<Vec<Line>, WatchAway>> {
+        std::future::ready(Err(WatchAway)).boxed()
+    }
+}
+
+/// A database that is away.
+struct NoCallbacks;
+
+impl CallbackDesk for NoCallbacks {
+    fn take(&self, _: Bytes) -> BoxFuture<'_, Result<Receipt, CallbacksAway>> {
+        std::future::ready(Err(CallbacksAway)).boxed()
+    }
+
+    fn report(&self, _: Option<CallbackState>, _: usize) -> BoxFuture<'_, Result<CallbackReport, CallbacksAway>> {
+        std::future::ready(Err(CallbacksAway)).boxed()
     }
 }
 
@@ -196,8 +239,13 @@ impl House {
                 readiness: Arc::new(Standing(ready)),
                 books: Arc::new(Shut),
                 court: Arc::new(NoCourt),
+                watches: Arc::new(Unwatched),
+                callbacks: Arc::new(NoCallbacks),
+                callback_door: Arc::new(CallbackDoor::new(Some(&CALLBACK_TOKEN.into()))),
                 door: Arc::new(AdminDoor::new(&ADMIN_TOKEN.into())),
                 warm: Arc::new(NoLists),
+                news: super::events::no_news(),
+                webhooks: Arc::new(super::webhooks::NoWebhooks),
             },
             Metrics::new(),
             Arc::new(Stopped),

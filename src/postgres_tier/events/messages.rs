@@ -1,5 +1,7 @@
 //! What the tier is asked about news, and what it answers.
 
+use std::time::Duration;
+
 use actix::Message;
 
 use crate::domain::cnj::Cnj;
@@ -22,3 +24,13 @@ pub struct ReadEvents {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<u64, PostgresError>")]
 pub struct ReadNewestEvent;
+
+/// Forgets old events, the oldest first, and says how many went. Ask again while it answers `most`. Processes and movements stay.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<usize, PostgresError>")]
+pub struct PruneEvents {
+    /// Those younger than this stay, by the database's clock.
+    pub keep: Duration,
+    /// At most so many at once, so that nothing is locked for long.
+    pub most: usize,
+}

@@ -81,6 +81,10 @@ async fn people_have_the_same_switches_over_http() {
     assert_eq!(post("/faults", json!({"fault": "reset", "endpoint": "x"})).await.unwrap().status(), 400);
     assert_eq!(post("/latency", json!({"latency": "soon"})).await.unwrap().status(), 400);
     assert_eq!(post("/latency", json!({"latency": "1ms"})).await.unwrap().status(), 200);
+    let address = json!({"url": "http://127.0.0.1:9/here", "token": "t"});
+    assert_eq!(post("/callbacks", address).await.unwrap().status(), 200);
+    assert_eq!(post("/callbacks", json!({"url": "here", "token": "t"})).await.unwrap().status(), 400);
+    assert_eq!((&overview["monitors"], &overview["callbacks"]), (&json!(0), &json!(0)));
     assert_eq!(post("/outage", json!({"on": true})).await.unwrap().status(), 200);
     assert!(vendor.try_get(&vendor.url(NUMBER)).await.is_err());
     assert_eq!(post("/outage", json!({"on": false})).await.unwrap().status(), 200);

@@ -16,7 +16,7 @@ use crate::support::postgres::Postgres;
 use crate::support::process::{Juscache, Running};
 
 /// Different from each other, so that a row that is taken for another shows.
-const PRICES: Prices = Prices { cover: 27, movements: 31, envolvidos: 5, update: 300, status: 0 };
+const PRICES: Prices = Prices { cover: 27, movements: 31, envolvidos: 5, update: 300, status: 0, monitor: 0 };
 const PROCESSES: usize = 150;
 /// Some have several pages of movements.
 const LONG: usize = 3;

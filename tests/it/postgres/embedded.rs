@@ -6,14 +6,17 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use juscache::config::postgres::PostgresSettings;
+use juscache::domain::event::EventKind;
 use juscache::domain::version::Version;
 use juscache::postgres_tier::embedded::{Embedded, EmbeddedError};
+use juscache::postgres_tier::events::messages::PruneEvents;
 use juscache::postgres_tier::messages::Stored;
 use juscache::postgres_tier::migrations;
 use secrecy::ExposeSecret;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::samples::{PATIENCE, Tier, cnj, copy, day, entry, movement, number};
+use super::novelty::{events, novelty};
+use super::samples::{PATIENCE, Tier, cnj, copy, day, entry, movement, number, soon};
 use crate::support::wait::eventually;
 
 /// Set in the process that a test starts of itself, to the folder to write to.
@@ -68,6 +71,28 @@ async fn the_same_schema_stores_and_reads_and_isolates() {
     assert_eq!(query(&theirs, all).await.unwrap().len(), 2);
     assert!(query(&theirs, "DELETE FROM process_movements").await.is_err());
     assert_eq!(query(&url, "SELECT clean_expired_process_cache(interval '0')").await.unwrap(), ["3"]);
+    embedded.stop().await;
+}
+
+/// One backend, one connection: news are written and read there as on a server, also by stores that come at once.
+#[actix_web::test]
+async fn news_are_told_there_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Embedded::start(folder.path()).await.unwrap();
+    let tier = tier(&embedded).await;
+    let up_to = |n: i64| copy(1, n, (0..=n).rev().map(|id| movement(id, &format!("ato {id}"))).collect());
+    assert!(novelty(&tier, &up_to(0)).await.first_sight);
+    let copies: Vec<_> = (1..=10).rev().map(up_to).collect();
+    let outcomes = futures_util::future::join_all(copies.iter().map(|copy| tier.store(copy))).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    novelty(&tier, &copy(1, 11, vec![movement(0, "ato 0")])).await;
+    let heard = events(&tier, 0, Some(cnj())).await;
+    let count = |kind| heard.iter().filter(|event| event.kind == kind).count();
+    assert_eq!((count(EventKind::New), count(EventKind::Removed), heard.len()), (10, 10, 20));
+    assert!(heard.is_sorted_by_key(|event| event.id));
+    let pruned = tier.actor.ask(PruneEvents { keep: Duration::ZERO, most: 100 }, soon()).await.unwrap();
+    assert_eq!(pruned, Ok(20));
+    tier.end().await;
     embedded.stop().await;
 }
 

@@ -389,6 +389,7 @@ async fn another_role_sees_and_changes_nothing() {
     }
     for function in [
         "reserve_budget('x', repeat('0', 32), 1, NULL, NULL)",
+        "reserve_budgets('x', ARRAY[repeat('0', 32)], '{1}', NULL, NULL)",
         "release_budget(ARRAY[repeat('0', 32)])",
         "close_vendor_account('escavador', 0, 0, 7, '{}')",
         "settle_calls('{escavador}', '{2026-01-01}', '{1}', '{NULL}', '{NULL}')",
@@ -418,10 +419,12 @@ async fn the_embedded_database_keeps_the_same_books() {
     let tier = Tier::with(PostgresSettings { pool_size: 1, ..PostgresSettings::new(embedded.url()) });
     tier.learns(true).await;
     let caps = Caps { day: Some(100), month: Some(1_000) };
-    let reserve =
-        |id, centavos| Reserve { node: NODE, wanted: vec![Draw { reservation: Id::new(id), centavos }], caps };
+    let draw = |id, centavos| Draw { reservation: Id::new(id), centavos };
+    let reserve = |id, centavos| Reserve { node: NODE, wanted: vec![draw(id, centavos)], caps };
     assert!(matches!(tier.ask(reserve(1, 60)).await, Reserved::Granted { .. }));
     assert!(matches!(tier.ask(reserve(2, 60)).await, Reserved::Exhausted { .. }));
+    let both = Reserve { wanted: vec![draw(3, 30), draw(4, 30)], ..reserve(0, 0) };
+    assert!(matches!(tier.ask(both).await, Reserved::Exhausted { .. }));
     // Long ago by its own clock; its reservation says today.
     let drawn = drawing(call(1, at("2026-01-01T00:00:00Z"), 25), Id::new(1), 30);
     for _ in 0..2 {

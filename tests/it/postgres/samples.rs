@@ -14,6 +14,7 @@ use juscache::domain::movement::{Movement, MovementId, Source};
 use juscache::domain::snapshot::{Cover, Provider, Snapshot};
 use juscache::domain::version::Version;
 use juscache::journal::Journal;
+use juscache::postgres_tier::bell::NewsBell;
 use juscache::postgres_tier::messages::{PostgresError, Read, Store, StoreAbsence, Stored, StoredProcess};
 use juscache::postgres_tier::{PostgresStatus, PostgresTier, migrations};
 use juscache::resilience::Deadline;
@@ -84,6 +85,7 @@ pub(crate) struct Tier {
     pub(crate) status: PostgresStatus,
     pub(crate) journal: Journal,
     pub(crate) metrics: Metrics,
+    pub(crate) bell: NewsBell,
     arbiter: Option<Arbiter>,
     _folder: TempDir,
 }
@@ -114,11 +116,11 @@ impl Tier {
     }
 
     fn launch(settings: PostgresSettings, journal: Journal, folder: TempDir, arbiter: Option<Arbiter>) -> Self {
-        let (status, metrics) = (PostgresStatus::default(), Metrics::new());
+        let (status, metrics, bell) = (PostgresStatus::default(), Metrics::new(), NewsBell::default());
         let clock: SharedClock = SystemClock::shared();
         let make = {
-            let (status, metrics, journal) = (status.clone(), metrics.clone(), journal.clone());
-            move || PostgresTier::new(settings, clock, metrics, status, journal).unwrap()
+            let (status, metrics, journal, bell) = (status.clone(), metrics.clone(), journal.clone(), bell.clone());
+            move || PostgresTier::new(settings, clock, metrics, status, journal, bell).unwrap()
         };
         let address = match &arbiter {
             Some(arbiter) => PostgresTier::start_in_arbiter(&arbiter.handle(), |_| make()),
@@ -129,6 +131,7 @@ impl Tier {
             status,
             journal,
             metrics,
+            bell,
             arbiter,
             _folder: folder,
         }

@@ -76,6 +76,9 @@ impl Plan {
         settings.database_url = Some(database_url.to_owned().into());
         let vendor = SandboxSettings { requests_per_minute: 1_000_000, ..SandboxSettings::default() };
         settings.fetcher.requests_per_minute = 1_000_000;
+        // Copies live exactly as long as a test says.
+        settings.coordinator.adaptive = None;
+        settings.coordinator.jitter = false;
         // The vendor is asked when a test asks, and at no other time.
         settings.fetcher.balance_after = Duration::ZERO;
         Self { settings, vendor, running: None }
@@ -200,6 +203,11 @@ impl House {
             timeout: Duration::from_secs(10),
             at_most: Duration::from_secs(60),
         })
+    }
+
+    /// An address of the vendor's.
+    pub(crate) fn vendor_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.vendor_address)
     }
 
     /// The vendor's switches.

@@ -104,7 +104,11 @@ impl Page {
 }
 
 impl Movimentacao {
-    fn decode(item: Value) -> Result<Self, WrongShape> {
+    /// Reads one movement.
+    ///
+    /// # Errors
+    /// [`WrongShape`] when it is no object.
+    pub(in super::super) fn decode(item: Value) -> Result<Self, WrongShape> {
         if !item.is_object() {
             return Err(WrongShape);
         }

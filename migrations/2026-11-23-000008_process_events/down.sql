@@ -1,0 +1,3 @@
+DROP TABLE process_event_counter;
+DROP TABLE process_events;
+ALTER TABLE process_movements DROP COLUMN identity;

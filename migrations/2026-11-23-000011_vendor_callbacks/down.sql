@@ -1,0 +1,2 @@
+DROP TABLE vendor_callback_reading;
+DROP TABLE vendor_callbacks;
