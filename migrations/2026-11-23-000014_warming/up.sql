@@ -66,7 +66,7 @@ COMMENT ON COLUMN warm_lists.known IS 'Processes of which a fresh copy was held:
 COMMENT ON COLUMN warm_lists.unknown IS 'Processes that the vendor does not know';
 COMMENT ON COLUMN warm_lists.failed IS 'Processes that could not be had after some attempts';
 COMMENT ON COLUMN warm_lists.cost_centavos IS
-    'What the lookups said that they spent; a purchase that outlived its lookup is in api_calls only, which has every request';
+    'What the lookups said that they spent; what was bought for a node that died before it could say so is in api_calls only, which has every request';
 COMMENT ON COLUMN warm_lists.strikes IS 'How often in a row something stopped the whole list; above zero one process is tried at a time';
 COMMENT ON COLUMN warm_lists.paused_until IS 'Nothing of the list is begun before, by the database''s clock';
 COMMENT ON COLUMN warm_lists.paused_reason IS 'What stopped the list; kept until something was answered again';
@@ -75,7 +75,7 @@ COMMENT ON COLUMN warm_items.list IS 'The list';
 COMMENT ON COLUMN warm_items.position IS 'Its place in the list, counted from one';
 COMMENT ON COLUMN warm_items.cnj IS 'The process number, masked. The process need not be stored';
 COMMENT ON COLUMN warm_items.state IS
-    'waiting; done: the vendor answered; known: a fresh copy was held; unknown: the vendor does not know it; failed: given up';
+    'waiting; done: the vendor was asked for it; known: a fresh copy was held; unknown: the vendor does not know it; failed: given up';
 COMMENT ON COLUMN warm_items.attempts IS 'How often it failed by itself; what stops the whole list does not count';
 COMMENT ON COLUMN warm_items.claims IS 'How often a node took it: tells a late word about an earlier try from one about this';
 COMMENT ON COLUMN warm_items.next_attempt_at IS

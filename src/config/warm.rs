@@ -8,8 +8,8 @@ use crate::resilience::Backoff;
 /// How lists of processes are loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct WarmSettings {
-    /// Processes that one node looks up at once. At 500 requests a minute, of which a process takes two or three, ten keep the vendor's
-    /// whole pace busy even if it answers in seconds; more would only wait in line.
+    /// Processes that one node has in hand at once. The background has a quarter of the requests that may be under way
+    /// (`fetcher::pace`); ten fill that, with some whose copies are just being read or stored. More would only wait in line.
     pub at_once: usize,
     /// How often a node looks for what is due when nothing tells it to: lists that other nodes accepted, pauses that are over.
     pub look_every: Duration,
@@ -18,7 +18,7 @@ pub struct WarmSettings {
     /// What one process may take. Longer than a fetch goes on after its readers have gone (`CoordinatorSettings::fetch_limit`) and what it
     /// buys takes to be stored: nobody begins again what is still under way.
     pub lookup_within: Duration,
-    /// How often a fetch that goes on behind our back is looked after.
+    /// How often a fetch is looked after whose shard was replaced.
     pub follow_every: Duration,
     /// The pauses of a list, doubling, while the vendor, the credit, the cap or the pace stops it. The longest is what a service is late
     /// when the credit is back; a look after it costs at the most one request.

@@ -46,8 +46,8 @@ pub async fn boundary<B: MessageBody + 'static>(
     allow_identity(&mut request);
 
     let max_body = routes::max_body(request.path(), &state.settings);
-    if body_length(request.headers()).is_some_and(|length| length > max_body) {
-        let problem = Problem::payload_too_large(max_body);
+    if let Some(limit) = max_body.filter(|limit| body_length(request.headers()).is_some_and(|length| length > *limit)) {
+        let problem = Problem::payload_too_large(limit);
         let response = request.into_response(problem.respond(&id)).map_into_right_body();
         return Ok(finish(response, &id, trace.as_deref(), took()));
     }

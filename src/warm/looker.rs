@@ -43,15 +43,18 @@ impl Chain {
 
     async fn find(&self, cnj: Cnj, since: DateTime<Utc>) -> Seen {
         if let Some(served) = self.held(cnj, since).await {
-            return Seen::Held(served.from);
+            let fetched_since = served.entry.header().version.fetched_at >= since;
+            return Seen::Held { from: served.from, fetched_since };
         }
         let deadline = self.deadline(self.lookup_within);
-        let lookup = Lookup { cnj, demand: Demand::default(), caller: Caller::Service, deadline, allowance: None };
+        // Nobody waits, so the fetch is waited for to its end: what it cost is told to whoever is there then.
+        let demand = Demand { patient: true, ..Demand::default() };
+        let lookup = Lookup { cnj, demand, caller: Caller::Service, deadline, allowance: None };
         let seen = match self.coordinators.lookup(lookup).await {
             Ok(Served { from, freshness, cost_centavos, .. }) => Seen::Served { from, freshness, cost_centavos },
             Err(error) => Seen::Refused(error),
         };
-        // Readers are not made to wait as long as a fetch may take; it goes on behind them, and is ours.
+        // A shard that was replaced leaves its fetch behind; what it buys is stored all the same.
         if seen.may_be_under_way() { self.follow(cnj, since, deadline).await.unwrap_or(seen) } else { seen }
     }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 pub use self::actor::Warmer;
 pub use self::worker::Surroundings;
@@ -43,6 +44,8 @@ pub struct Bell {
 struct Rung {
     times: u64,
     closed: bool,
+    /// Processes that are being looked up.
+    busy: usize,
 }
 
 impl Default for Bell {
@@ -60,6 +63,23 @@ impl Bell {
     /// The service ends: what is being looked up is finished, nothing else is begun.
     pub fn close(&self) {
         self.rung.send_modify(|rung| rung.closed = true);
+    }
+
+    fn began(&self) {
+        self.rung.send_modify(|rung| rung.busy = rung.busy.saturating_add(1));
+    }
+
+    /// A lookup has ended: there is room for another.
+    fn ended(&self) {
+        self.rung.send_modify(|rung| {
+            rung.busy = rung.busy.saturating_sub(1);
+            rung.times = rung.times.wrapping_add(1);
+        });
+    }
+
+    async fn idle(&self) {
+        // An error would mean that the sender is gone, but `self` holds it.
+        let _idle = self.rung.subscribe().wait_for(|rung| rung.busy == 0).await.is_ok();
     }
 
     fn listen(&self) -> watch::Receiver<Rung> {
@@ -132,5 +152,14 @@ impl WarmDesk {
     /// The service ends: nothing more is begun.
     pub fn close(&self) {
         self.bell.close();
+    }
+
+    /// Waits a moment for what is being looked up. Call it before the way to the vendor is closed: between a cover and its movements
+    /// that would be money for nothing.
+    pub async fn finish(&self) {
+        let finished = timeout(self.settings.shutdown_grace, self.bell.idle()).await;
+        if finished.is_err() {
+            tracing::info!("what is being loaded is left to the next start, or to another node");
+        }
     }
 }

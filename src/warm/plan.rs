@@ -12,8 +12,13 @@ use crate::fetcher::messages::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// A copy that is good enough was held, and nobody was asked.
-    Held(ServedFrom),
-    /// A fetch that went on longer than its reader waited has come to its end.
+    Held {
+        /// Where.
+        from: ServedFrom,
+        /// Whether it was fetched since the list was accepted.
+        fetched_since: bool,
+    },
+    /// A fetch whose shard was replaced has come to its end.
     Followed(ServedFrom),
     /// The chain answered.
     Served {
@@ -29,16 +34,10 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// Whether the fetch may be going on although its reader was sent away.
+    /// Whether the fetch may be going on although its reader was told otherwise.
     #[must_use]
     pub fn may_be_under_way(&self) -> bool {
-        match self {
-            Self::Served { freshness: Freshness::Stale(Some(reason)), .. } => *reason == StaleReason::UpstreamTimeout,
-            Self::Refused(
-                LookupError::Upstream { failure: Failure::TimedOut, .. } | LookupError::Recovering { .. },
-            ) => true,
-            Self::Held(_) | Self::Followed(_) | Self::Served { .. } | Self::Refused(_) => false,
-        }
+        matches!(self, Self::Refused(LookupError::Recovering { .. }))
     }
 }
 
@@ -58,7 +57,7 @@ enum Verdict {
 /// Decides what follows from a try; `fraction`: jitter in `[0, 1)`.
 #[must_use]
 pub fn after(item: &TakenItem, seen: &Seen, settings: &WarmSettings, fraction: f64) -> ItemNote {
-    let (verdict, retry_after, cost_centavos) = judge(seen);
+    let (verdict, retry_after, cost_centavos) = judge(seen, item.claim);
     let is_trial = item.strikes > 0;
     let pause = |reason| ListChange::Pause {
         seconds: pause(item.strikes, retry_after, settings, fraction).as_secs_f64(),
@@ -76,11 +75,9 @@ pub fn after(item: &TakenItem, seen: &Seen, settings: &WarmSettings, fraction: f
     };
     let (next, attempts, outcome, list) = match verdict {
         Verdict::Settled(state, outcome) => {
-            let list = match state {
-                // Nobody was asked.
-                ItemState::Known if is_trial => ListChange::TryNext,
-                _ => answered,
-            };
+            // Where nobody was asked, nothing is known of what had stopped the list.
+            let was_asked = !matches!(seen, Seen::Held { .. }) && state != ItemState::Known;
+            let list = if is_trial && !was_asked { ListChange::TryNext } else { answered };
             (ItemNext::Over(state), item.attempts, outcome, list)
         }
         // The list's pause is its own.
@@ -110,9 +107,13 @@ fn pause(strikes: u32, retry_after: Option<Duration>, settings: &WarmSettings, f
     wait.max(retry_after.unwrap_or_default()).min(settings.pause.cap)
 }
 
-fn judge(seen: &Seen) -> (Verdict, Option<Duration>, u64) {
+fn judge(seen: &Seen, claim: u32) -> (Verdict, Option<Duration>, u64) {
     match seen {
-        Seen::Held(from) => (Verdict::Settled(ItemState::Known, from.as_str()), None, 0),
+        // It was taken before, by a node that did not live to say that it was bought.
+        Seen::Held { from, fetched_since: true } if claim > 1 => {
+            (Verdict::Settled(ItemState::Done, from.as_str()), None, 0)
+        }
+        Seen::Held { from, .. } => (Verdict::Settled(ItemState::Known, from.as_str()), None, 0),
         Seen::Followed(from) => (Verdict::Settled(ItemState::Done, from.as_str()), None, 0),
         Seen::Served { from, freshness, cost_centavos } => (served(*from, *freshness), None, *cost_centavos),
         Seen::Refused(error) => match error {

@@ -26,6 +26,10 @@ fn served(from: ServedFrom, freshness: Freshness) -> Seen {
     Seen::Served { from, freshness, cost_centavos: 7 }
 }
 
+fn held(fetched_since: bool) -> Seen {
+    Seen::Held { from: ServedFrom::Redis, fetched_since }
+}
+
 fn stale(reason: StaleReason) -> Seen {
     served(ServedFrom::DatabaseFallback, Freshness::Stale(Some(reason)))
 }
@@ -50,7 +54,8 @@ fn told(item: &TakenItem, seen: &Seen) -> (&'static str, u32, u64, &'static str)
 fn what_settles_a_process() {
     let absent = Seen::Refused(LookupError::Unknown);
     for (seen, state, cost, in_a_trial) in [
-        (Seen::Held(ServedFrom::Redis), "known", 0, "next"),
+        (held(false), "known", 0, "next"),
+        (held(true), "known", 0, "next"),
         (Seen::Followed(ServedFrom::Database), "done", 0, "resume"),
         (served(ServedFrom::Api, Freshness::Fresh), "done", 7, "resume"),
         (served(ServedFrom::Database, Freshness::Fresh), "known", 7, "next"),
@@ -59,6 +64,14 @@ fn what_settles_a_process() {
         assert_eq!(told(&item(2, 0), &seen), (state, 2, cost, "none"), "{seen:?}");
         assert_eq!(told(&item(2, 3), &seen), (state, 2, cost, in_a_trial), "{seen:?} after trouble");
     }
+}
+
+/// A node died between buying and saying so.
+#[test]
+fn what_an_earlier_try_has_bought_is_done() {
+    let again = TakenItem { claim: 2, ..item(0, 1) };
+    assert_eq!(told(&again, &held(true)), ("done", 0, 0, "next"));
+    assert_eq!(told(&again, &held(false)), ("known", 0, 0, "next"));
 }
 
 #[test]
@@ -139,13 +152,13 @@ fn pauses_double_heed_who_asks_for_longer_and_have_a_longest() {
 #[test]
 fn a_fetch_that_may_go_on_is_followed() {
     for (seen, expected) in [
-        (upstream(Failure::TimedOut), true),
-        (stale(StaleReason::UpstreamTimeout), true),
         (Seen::Refused(LookupError::Recovering { retry_after: WAIT }), true),
+        (upstream(Failure::TimedOut), false),
+        (stale(StaleReason::UpstreamTimeout), false),
         (upstream(Failure::ServerError), false),
         (stale(StaleReason::UpstreamUnavailable), false),
         (served(ServedFrom::Api, Freshness::Fresh), false),
-        (Seen::Held(ServedFrom::Memory), false),
+        (held(true), false),
         (Seen::Refused(LookupError::Unknown), false),
     ] {
         assert_eq!(seen.may_be_under_way(), expected, "{seen:?}");
@@ -166,9 +179,8 @@ fn any_seen() -> impl Strategy<Value = Seen> {
         Failure::Unreadable,
         Failure::EndlessPages,
     ];
-    let held = Seen::Held(ServedFrom::Memory);
     let fresh = served(ServedFrom::Api, Freshness::Fresh);
-    let cases: Vec<Seen> = failures.into_iter().map(upstream).chain([held, fresh]).collect();
+    let cases: Vec<Seen> = failures.into_iter().map(upstream).chain([held(true), held(false), fresh]).collect();
     (prop::sample::select(cases), 0..100_000_u64).prop_map(|(seen, wait)| match seen {
         Seen::Refused(LookupError::Upstream { failure, cost_centavos, .. }) => {
             let retry_after = Duration::from_secs(wait);

@@ -149,6 +149,7 @@ struct Busy {
 impl Busy {
     fn begin(under_way: &Rc<Cell<usize>>, bell: &Bell) -> Self {
         under_way.set(under_way.get().saturating_add(1));
+        bell.began();
         Self { under_way: Rc::clone(under_way), bell: bell.clone() }
     }
 }
@@ -156,6 +157,6 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.under_way.set(self.under_way.get().saturating_sub(1));
-        self.bell.ring();
+        self.bell.ended();
     }
 }

@@ -49,13 +49,13 @@ pub fn mount(config: &mut ServiceConfig) {
         .default_service(web::to(unknown_page));
 }
 
-/// Bytes that a body may have at this address.
-pub(super) fn max_body(path: &str, settings: &HttpSettings) -> usize {
+/// Bytes that a body may have at this address; none where the page itself looks after it.
+pub(super) fn max_body(path: &str, settings: &HttpSettings) -> Option<usize> {
     match path {
-        admin::warm::PATH => settings.max_list_body,
-        // It has a bound of its own, which nobody learns without the token.
-        callbacks::CALLBACKS => usize::MAX,
-        _ => settings.max_body,
+        admin::warm::PATH => Some(settings.max_list_body),
+        // Nobody learns this limit without the token.
+        callbacks::CALLBACKS => None,
+        _ => Some(settings.max_body),
     }
 }
 
