@@ -11,6 +11,7 @@ use crate::domain::entry::Entry;
 use crate::domain::movement::Movement;
 use crate::domain::phase::Phase;
 use crate::domain::render;
+use crate::domain::rhythm::Rhythm;
 use crate::domain::snapshot::{Provider, Snapshot};
 use crate::domain::version::Version;
 
@@ -31,8 +32,8 @@ pub(in crate::postgres_tier) struct ProcessRows {
     pub(super) grau: Option<String>,
     pub(super) sealed: bool,
     pub(super) envelope: Bytes,
-    /// How many days with news are expected for each business day, as far as that was learned.
-    pub(super) change_rate: Option<f64>,
+    /// How many days with news are expected for each business day.
+    pub(super) change_rate: f64,
     pub(super) movements: MovementColumns,
     /// The same movements, as they are compared with what is known.
     pub(super) listed: Vec<Listed>,
@@ -75,7 +76,7 @@ impl ProcessRows {
             grau: snapshot.cover.grau.as_deref().map(|grau| storable(grau).into_owned()),
             sealed: header.sealed,
             envelope: entry.envelope().bytes().clone(),
-            change_rate: None,
+            change_rate: Rhythm::of(&snapshot, header.version.fetched_at).changes_per_business_day,
             movements: MovementColumns::of(&snapshot)?,
             listed: snapshot.movements.iter().map(Listed::of).collect(),
         })

@@ -141,7 +141,7 @@ pub(super) async fn upsert_status(
     .bind::<Nullable<Text>, _>(rows.grau.as_deref())
     .bind::<Bool, _>(rows.sealed)
     .bind::<Binary, _>(rows.envelope.as_ref())
-    .bind::<Nullable<Double>, _>(rows.change_rate)
+    .bind::<Double, _>(rows.change_rate)
     .bind::<Bool, _>(is_known)
     .execute(connection)
     .await
