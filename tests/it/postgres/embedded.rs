@@ -6,12 +6,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use juscache::config::postgres::PostgresSettings;
+use juscache::domain::cnj::Cnj;
 use juscache::domain::event::EventKind;
 use juscache::domain::version::Version;
+use juscache::domain::warm::MOST_IN_A_LIST;
 use juscache::postgres_tier::embedded::{Embedded, EmbeddedError};
 use juscache::postgres_tier::events::messages::PruneEvents;
 use juscache::postgres_tier::messages::Stored;
 use juscache::postgres_tier::migrations;
+use juscache::postgres_tier::warm::messages::{AcceptList, ClaimItems};
 use secrecy::ExposeSecret;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -208,4 +211,23 @@ async fn victim() {
         tier.store(&entry).await.unwrap();
         writeln!(std::io::stdout(), "stored {n}").unwrap();
     }
+}
+
+/// Its one backend stores the largest list while readers wait for their turn.
+#[actix_web::test]
+async fn the_largest_list_to_load_is_stored_and_taken_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Embedded::start(folder.path()).await.unwrap();
+    {
+        let tier = tier(&embedded).await;
+        let numbers = juscache::sandbox::demo_numbers(MOST_IN_A_LIST, 7);
+        let cnjs = numbers.iter().map(|number| Cnj::parse(number).unwrap()).collect();
+        let accept = AcceptList { id: "0123456789abcdef".to_owned(), cnjs, duplicates: 0, most_running: 1 };
+        let list = tier.actor.ask(accept, soon()).await.unwrap().unwrap().unwrap();
+        assert_eq!(usize::try_from(list.total).unwrap(), MOST_IN_A_LIST);
+        let claim = ClaimItems { most: 10, lease: Duration::from_secs(60) };
+        assert_eq!(tier.actor.ask(claim, soon()).await.unwrap().unwrap().len(), 10);
+        tier.end().await;
+    }
+    embedded.stop().await;
 }

@@ -34,7 +34,7 @@ pub(super) fn plan(database: &TestDatabase<'_>) -> Plan {
         warm.follow_every = Duration::from_millis(50);
         warm.held_within = Duration::from_secs(1);
         warm.lookup_within = Duration::from_secs(8);
-        warm.book_patience = Duration::from_secs(1);
+        warm.book_patience = Duration::from_secs(3);
         warm.lease_margin = Duration::ZERO;
         warm.pause = pauses(Duration::from_millis(100), Duration::from_millis(400));
         warm.again = pauses(Duration::from_millis(50), Duration::from_millis(200));
