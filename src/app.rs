@@ -1,5 +1,6 @@
 //! The composition root: configuration → database → actor tree → HTTP, and the way back down.
 
+mod background;
 mod books;
 mod database;
 mod readiness;
