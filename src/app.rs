@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt, join_all};
+use futures_util::future::{BoxFuture, FutureExt, join_all, join3};
 use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -73,6 +73,7 @@ pub struct App {
     coordinators: Coordinators,
     warm: WarmDesk,
     reins: Reins,
+    finish_within: Duration,
     database: Database,
     clock: SharedClock,
     lookup_limit: Duration,
@@ -201,6 +202,7 @@ impl App {
             coordinators,
             warm,
             reins,
+            finish_within: settings.sync.stop_within,
             database,
             clock,
             lookup_limit,
@@ -266,12 +268,16 @@ impl App {
         self.warm.close();
         // At once: no refresh begins any more, and another node may lead.
         self.reins.stop();
-        let stopped = self.server.stop(true);
-        tokio::pin!(stopped);
-        if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
-            self.http.close();
-            stopped.await;
-        }
+        let served = async {
+            let stopped = self.server.stop(true);
+            tokio::pin!(stopped);
+            if timeout(CLOSE_AFTER, &mut stopped).await.is_err() {
+                self.http.close();
+                stopped.await;
+            }
+        };
+        // Between a cover and its movements the way to the vendor must not be closed: that would be money for nothing.
+        join3(served, self.warm.finish(), self.reins.finished(self.finish_within)).await;
         self.vendors.close().await;
         self.supervisor.shutdown().await;
         self.database.close().await;

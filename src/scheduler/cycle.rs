@@ -186,6 +186,7 @@ impl Worker {
             };
             return (late, 0);
         }
+        let _under_way = self.around.reins.begin();
         let allowance = Allowance::of(choice.calls);
         let asked = self.around.refresher.refresh(choice.cnj, allowance.clone(), deadline);
         let in_time = timeout_at(Deadline::after(deadline.instant(), GRACE).instant().into(), asked).await;
