@@ -147,10 +147,11 @@ async fn clocks_that_are_hours_apart_lose_no_cycle_and_buy_nothing_twice() {
     let number =
         |sql: &str| -> i64 { Postgres::shared().rows(database.name(), sql)[0][0].as_deref().unwrap().parse().unwrap() };
     let known = numbers(30);
-    for (index, cnj) in known.iter().enumerate() {
-        assert_eq!(houses[index % 3].lookup(cnj).await.status, 200);
-    }
     let vendor = houses[0].vendor().clone();
+    // From the beginning: a vendor that becomes slow is asked one thing at a time.
+    vendor.set_latency(Duration::from_millis(300));
+    let lookups = known.iter().enumerate().map(|(index, cnj)| houses[index % 3].lookup(cnj));
+    assert!(join_all(lookups).await.iter().all(|answer| answer.status == 200));
     let count = |endpoint| vendor.call_count(endpoint);
     // What has just been learned is fresh by every clock.
     eventually(SOON, "a cycle with nothing to do", async || {
@@ -159,7 +160,6 @@ async fn clocks_that_are_hours_apart_lose_no_cycle_and_buy_nothing_twice() {
     .await;
     assert_eq!((count(Endpoint::Status), count(Endpoint::Cover)), (0, 30));
     vendor.reset_calls();
-    vendor.set_latency(Duration::from_millis(300));
     for cnj in &known {
         vendor.add_movement(cnj, NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(), "Juntada de petição");
         vendor.verify(cnj, SystemClock.now());

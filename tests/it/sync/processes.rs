@@ -39,7 +39,7 @@ async fn killed(fleet: &mut Fleet) {
 
     // Until their claims end they are left alone.
     let next = fleet.newest_run();
-    fleet.until("two more cycles", |fleet| fleet.ended(next + 2)).await;
+    fleet.until("another cycle", |fleet| fleet.ended(next + 1)).await;
     assert_eq!(fleet.tally(), tally, "nothing is asked for again while the dead node's claims last");
     fleet.revive(victim).await;
     fleet.execute("UPDATE process_sync SET claimed_until = now() WHERE state = 'refreshing'");
@@ -114,7 +114,7 @@ async fn limited(fleet: &mut Fleet) {
             break;
         }
     }
-    fleet.until("nothing is under way", |fleet| fleet.in_flight() == 0 && fleet.number(is_over) > 1).await;
+    fleet.until("nothing is under way", |fleet| fleet.in_flight() == 0).await;
     fleet.tally().each_at_most_once();
     let refreshed = fleet.tally().numbers();
     assert!(refreshed < PROCESSES && fleet.stale() > 0, "{refreshed} refreshed: the limit does not bind");
