@@ -20,7 +20,7 @@ use crate::support::{http, ports};
 pub(super) const PROCESSES: usize = 31;
 pub(super) const BATCH: usize = 3;
 /// Enough for two rounds and a few small ones, and not for three.
-pub(super) const LIMIT: i64 = 300;
+pub(super) const LIMIT: i64 = 280;
 const NODES: usize = 3;
 const INTERVAL: Duration = Duration::from_secs(6);
 /// Three requests for each process, three processes at once: a cycle over all takes eight seconds, and so has a middle.

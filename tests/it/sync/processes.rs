@@ -37,11 +37,11 @@ async fn killed(fleet: &mut Fleet) {
     let tally = fleet.tally();
     tally.each_once_but(&fleet.numbers, &orphans);
 
-    // Until their claims end they are left alone.
+    // Until their claims end they are left alone, also by the dead node when it is back.
+    fleet.revive(victim).await;
     let next = fleet.newest_run();
     fleet.until("another cycle", |fleet| fleet.ended(next + 1)).await;
     assert_eq!(fleet.tally(), tally, "nothing is asked for again while the dead node's claims last");
-    fleet.revive(victim).await;
     fleet.execute("UPDATE process_sync SET claimed_until = now() WHERE state = 'refreshing'");
     fleet.until("the dead node's processes are fresh", |fleet| fleet.stale() == 0).await;
     fleet.agree().await;
