@@ -54,6 +54,12 @@ impl ShiftedClock {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.offset_ms.fetch_add(ms, Ordering::SeqCst);
     }
+
+    /// Moves wall time back by `by`.
+    pub fn set_back(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.offset_ms.fetch_sub(ms, Ordering::SeqCst);
+    }
 }
 
 impl Clock for ShiftedClock {

@@ -146,6 +146,16 @@ impl Running {
         self.child().signal(Signal::Terminate);
     }
 
+    /// Freezes it: its sockets stay open, and nobody answers.
+    pub(crate) fn pause(&self) {
+        self.child().signal(Signal::Stop);
+    }
+
+    /// Ends a [`Running::pause`].
+    pub(crate) fn resume(&self) {
+        self.child().signal(Signal::Continue);
+    }
+
     /// How it ended; panics with its stderr when it still runs at the deadline.
     pub(crate) fn wait_exit(&self, deadline: Duration) -> ExitStatus {
         let exit = self.child().wait_exit(deadline);

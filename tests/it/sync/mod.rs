@@ -8,7 +8,9 @@
 
 mod conformance;
 mod cycles;
+mod fleet;
 mod model;
 mod nodes;
+mod processes;
 mod simulation;
 mod stage;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures_util::future::join_all;
+use juscache::ambient::{Clock, SystemClock};
+use juscache::sandbox::Endpoint;
 use juscache::supervision::Probe;
 use reqwest::Method;
 use serde_json::Value;
@@ -123,6 +126,63 @@ async fn whoever_asks_any_node_gets_what_is_due_refreshed_once_and_within_the_li
     let cleaned = ask(&houses[0], Method::POST, "/api/v1/admin/cleanup").await;
     assert_eq!((cleaned.status, &cleaned.body["complete"]), (200, &true.into()));
     assert!(cleaned.body["removed"].as_u64().unwrap() > 4, "{cleaned:?}");
+    close_all(houses).await;
+}
+
+/// What counts is the database's clock: one node is five hours behind it, another eleven ahead.
+#[actix_web::test]
+async fn clocks_that_are_hours_apart_lose_no_cycle_and_buy_nothing_twice() {
+    const LIMIT: u32 = 150;
+    let database = Postgres::shared().database("sync_clocks");
+    let fleet = || {
+        plan(&database).with(|settings| {
+            settings.sync.interval = Duration::from_secs(6);
+            settings.sync.batch = 3;
+            settings.sync.daily_limit = LIMIT;
+        })
+    };
+    let houses = Plan::build_fleet(fleet, 3).await;
+    houses[1].clock.set_back(Duration::from_secs(5 * 3600));
+    houses[2].clock.advance(Duration::from_secs(11 * 3600));
+    let number =
+        |sql: &str| -> i64 { Postgres::shared().rows(database.name(), sql)[0][0].as_deref().unwrap().parse().unwrap() };
+    let known = numbers(30);
+    let vendor = houses[0].vendor().clone();
+    // From the beginning: a vendor that becomes slow is asked one thing at a time.
+    vendor.set_latency(Duration::from_millis(300));
+    let lookups = known.iter().enumerate().map(|(index, cnj)| houses[index % 3].lookup(cnj));
+    assert!(join_all(lookups).await.iter().all(|answer| answer.status == 200));
+    let count = |endpoint| vendor.call_count(endpoint);
+    // What has just been learned is fresh by every clock.
+    eventually(SOON, "a cycle with nothing to do", async || {
+        number("SELECT count(*) FROM sync_runs WHERE ending = 'completed'") > 0
+    })
+    .await;
+    assert_eq!((count(Endpoint::Status), count(Endpoint::Cover)), (0, 30));
+    vendor.reset_calls();
+    for cnj in &known {
+        vendor.add_movement(cnj, NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(), "Juntada de petição");
+        vendor.verify(cnj, SystemClock.now());
+    }
+    let expire = "UPDATE process_status_cache SET cache_valid_until = now() - interval '1 hour'";
+    Postgres::shared().execute(database.name(), expire);
+    eventually(SOON, "the middle of a cycle", async || count(Endpoint::Cover) >= 6 && vendor.in_flight() > 0).await;
+    let leader = leader_of(&houses).await;
+    let run = number("SELECT id FROM sync_runs WHERE ended_at IS NULL");
+    assert!(houses[leader].app.supervisor().sabotage("scheduler", Probe::Hang(Duration::from_secs(5))));
+    let stale = "SELECT count(*) FROM process_status_cache WHERE cache_valid_until <= now()";
+    let over = format!("SELECT count(*) FROM sync_runs WHERE id = {run} AND ending = 'completed' AND adopted > 0");
+    eventually(SOON, "another leader ends it", async || number(&over) == 1 && number(stale) == 0).await;
+    // Nor does any clock find that something is due again.
+    eventually(SOON, "another cycle", async || {
+        number(&format!("SELECT count(*) FROM sync_runs WHERE id > {run} AND ending = 'completed'")) > 0
+    })
+    .await;
+    assert_eq!((count(Endpoint::Status), count(Endpoint::Cover)), (30, 30), "each once");
+    let calls = number("SELECT sum(calls) FROM sync_days");
+    assert!(calls <= i64::from(LIMIT), "{calls}");
+    let hours = "SELECT (extract(epoch FROM min(cache_valid_until) - now()) / 3600)::integer FROM process_status_cache";
+    println!("node {leader} was frozen; {calls} calls; copies are fresh for {} hours at least", number(hours));
     close_all(houses).await;
 }
 
