@@ -22,7 +22,7 @@ use crate::support::postgres::Postgres;
 use crate::support::wait::eventually;
 
 const ALL: &str = "/api/v1/events";
-const ADMIN: &str = "a token of some length for tests";
+const ADMIN: &str = "a-token-of-some-length-for-tests";
 const VENDORS: &str = "the-vendors-token";
 const ROUNDS: u32 = 12;
 /// As long as the longest wait between two probes, and its jitter.

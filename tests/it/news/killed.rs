@@ -25,7 +25,7 @@ use crate::support::postgres::{Postgres, TestDatabase};
 use crate::support::process::{Juscache, Running};
 use crate::support::wait::eventually;
 
-const ADMIN: &str = "a token of some length for tests";
+const ADMIN: &str = "a-token-of-some-length-for-tests";
 const VENDORS: &str = "the-vendors-token";
 const PROCESSES: usize = 8;
 /// So many of them are called back about.
