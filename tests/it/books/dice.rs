@@ -7,13 +7,13 @@ use juscache::sandbox::{Endpoint, Fault};
 
 /// SplitMix64: good enough to choose what breaks next.
 #[derive(Debug, Clone)]
-pub(super) struct Dice {
-    pub(super) seed: u64,
+pub(crate) struct Dice {
+    pub(crate) seed: u64,
     state: u64,
 }
 
 impl Dice {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = u64::try_from(SystemRandom.bits() & u128::from(u64::MAX)).expect("64 bits");
         Self { seed, state: seed }
     }
@@ -27,12 +27,12 @@ impl Dice {
     }
 
     /// A number below `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end.max(1)).expect("a count")).expect("a count")
     }
 
     /// A fault that a vendor may recover from by itself, and whom it meets.
-    pub(super) fn fault(&mut self) -> (Fault, Option<Endpoint>) {
+    pub(crate) fn fault(&mut self) -> (Fault, Option<Endpoint>) {
         let limited = |seconds: &str| Fault::RateLimited { retry_after: Some(seconds.to_owned()), html: false };
         let faults = [
             Fault::ChargedTimeout,

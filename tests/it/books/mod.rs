@@ -8,7 +8,7 @@
 )]
 
 mod audit;
-mod dice;
+pub(crate) mod dice;
 mod readers;
 mod scene;
 
