@@ -142,7 +142,7 @@ impl Tree {
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
             near: Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl)),
-            early: Arc::new(Early::new(Arc::clone(random), wishes)),
+            early: Arc::new(Early::new(Arc::clone(random), Arc::<WishList>::clone(&wishes))),
         };
         let in_common = shared.clone();
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -222,6 +222,7 @@ impl Tree {
                 book: Arc::<scheduler::book::Shelf>::clone(&book),
                 refresher: Arc::new(scheduler::chain::Chain::new(coordinators.clone(), Arc::clone(clock))),
                 reads: Arc::new(coordinators.clone()),
+                wishes,
                 clock: Arc::clone(clock),
                 random: Arc::clone(random),
                 metrics: metrics.clone(),

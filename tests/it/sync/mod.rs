@@ -8,6 +8,7 @@
 
 mod conformance;
 mod cycles;
+mod early;
 mod model;
 mod nodes;
 mod simulation;
