@@ -144,9 +144,12 @@ DECLARE
     held process_sync;
     today date;
 BEGIN
-    PERFORM FROM sync_state WHERE holder = of_node AND epoch = of_epoch AND leased_until > clock_timestamp() FOR SHARE;
-    IF NOT FOUND THEN
-        RETURN 'stale-epoch';
+    -- Without a run it is for readers who are about to find it expired: no lead is needed, as the claim itself keeps everybody else away.
+    IF of_run IS NOT NULL THEN
+        PERFORM FROM sync_state WHERE holder = of_node AND epoch = of_epoch AND leased_until > clock_timestamp() FOR SHARE;
+        IF NOT FOUND THEN
+            RETURN 'stale-epoch';
+        END IF;
     END IF;
     -- It also keeps every other claim of this process out until this one is made.
     PERFORM FROM process_status_cache WHERE cnj = of_cnj AND sync_status = 'success' AND cache_valid_until = expiry
@@ -162,7 +165,7 @@ BEGIN
     moment := clock_timestamp();
     IF held.claimed_until > moment THEN
         -- The same question once more, because its answer was lost.
-        IF (held.run, held.epoch, held.node, held.claimed_expiry) = (of_run, of_epoch, of_node, expiry) THEN
+        IF (held.run, held.epoch, held.node, held.claimed_expiry) IS NOT DISTINCT FROM (of_run, of_epoch, of_node, expiry) THEN
             RETURN 'claimed';
         END IF;
         RETURN 'taken';
@@ -182,7 +185,7 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE sync_runs SET chosen = chosen + 1, calls = calls + reserve WHERE id = of_run AND epoch = of_epoch AND ended_at IS NULL;
-    IF NOT FOUND THEN
+    IF NOT FOUND AND of_run IS NOT NULL THEN
         RAISE EXCEPTION 'run % is not open in epoch %', of_run, of_epoch USING ERRCODE = 'invalid_parameter_value';
     END IF;
     UPDATE process_sync SET
@@ -205,7 +208,7 @@ DECLARE
     given_back integer;
 BEGIN
     SELECT * INTO held FROM process_sync
-    WHERE cnj = of_cnj AND run = of_run AND epoch = of_epoch AND node = of_node FOR UPDATE;
+    WHERE cnj = of_cnj AND (run, epoch, node) IS NOT DISTINCT FROM (of_run, of_epoch, of_node) FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -267,7 +270,7 @@ COMMENT ON FUNCTION begin_sync_run(text, bigint, double precision) IS
     'The run that the leader works on now: the open one, or a new one if it is due; nothing if there is nothing to do, or another node leads';
 COMMENT ON FUNCTION request_sync_run() IS 'Opens a run for the leader to work on, or joins the one that is open';
 COMMENT ON FUNCTION claim_sync(text, bigint, bigint, text, timestamptz, double precision, integer, bigint, text, double precision, text) IS
-    'Takes a process for a refresh and sets requests of the day aside for it: claimed, or why not';
+    'Takes a process for a refresh and sets requests of the day aside for it: claimed, or why not. With a run, only for the leader; without, for any node';
 COMMENT ON FUNCTION finish_sync(text, bigint, bigint, text, text, integer, bigint, boolean, double precision) IS
     'Writes down what came of a claim and gives back the requests that were not sent; false if the claim is another''s by now';
 COMMENT ON FUNCTION end_sync_run(bigint, bigint, text, text, bigint) IS 'Ends a run; nothing is returned if another node leads';
@@ -312,8 +315,8 @@ COMMENT ON COLUMN process_sync.failures IS 'Refreshes that failed since the last
 COMMENT ON COLUMN process_sync.next_attempt_at IS 'It is left alone until then';
 COMMENT ON COLUMN process_sync.state IS
     'refreshing, while claimed; then how it went: refreshed, unchanged, failed, unknown (to the vendor), late (the node woke up when its claim was over)';
-COMMENT ON COLUMN process_sync.run IS 'The run that last claimed it; each run claims a process once';
-COMMENT ON COLUMN process_sync.epoch IS 'The epoch in which it was claimed';
+COMMENT ON COLUMN process_sync.run IS 'The run that last claimed it, which does so once; none if it was refreshed early, for its readers';
+COMMENT ON COLUMN process_sync.epoch IS 'The epoch in which it was claimed; none if it was refreshed early';
 COMMENT ON COLUMN process_sync.node IS 'The node that claimed it';
 COMMENT ON COLUMN process_sync.claimed_at IS 'When it was claimed';
 COMMENT ON COLUMN process_sync.claimed_until IS 'Until when nobody else may claim it: a dead node''s claim ends by itself';

@@ -12,6 +12,7 @@ use crate::callbacks::neighbours::WatchList;
 use crate::callbacks::{self, Callbacks, Intake};
 use crate::config::Settings;
 use crate::coordinator::Coordinators;
+use crate::coordinator::early::WishList;
 use crate::fetcher::Fetcher;
 use crate::notifier::target::{Gate, SystemNames};
 use crate::notifier::{Feed, Notifier, NotifierParts, StoredEvents, StoredWebhooks};
@@ -139,7 +140,7 @@ impl Background<'_> {
     }
 
     /// The synchronisation.
-    pub(super) fn sync(&self) -> (SyncOffice, Reins) {
+    pub(super) fn sync(&self, wishes: Arc<WishList>) -> (SyncOffice, Reins) {
         let Self { postgres, clock, random, metrics, .. } = *self;
         let (settings, prices) = (self.settings.sync, self.settings.fetcher.prices);
         let reins = Reins::default();
@@ -149,6 +150,7 @@ impl Background<'_> {
             book: Arc::<scheduler::book::Shelf>::clone(&book),
             refresher: Arc::new(scheduler::chain::Chain::new(self.coordinators.clone(), Arc::clone(clock))),
             reads: Arc::new(self.coordinators.clone()),
+            wishes,
             clock: Arc::clone(clock),
             random: Arc::clone(random),
             metrics: metrics.clone(),

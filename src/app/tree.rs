@@ -98,7 +98,7 @@ impl Tree {
         let wishes = Arc::new(WishList::default());
         let shared = Shared {
             near: Arc::new(NearCopies::new(settings.coordinator.near_bytes, settings.coordinator.near_ttl)),
-            early: Arc::new(Early::new(Arc::clone(random), wishes)),
+            early: Arc::new(Early::new(Arc::clone(random), Arc::<WishList>::clone(&wishes))),
         };
         let in_common = shared.clone();
         let shards = (0..settings.coordinator.shards.max(1)).map(|index| {
@@ -134,7 +134,7 @@ impl Tree {
         let watches = background.watches(&vendors);
         let callbacks = background.callbacks(&updates);
         let warm = background.warm();
-        let (sync, reins) = background.sync();
+        let (sync, reins) = background.sync(wishes);
         Ok(Self {
             supervisor,
             coordinators,

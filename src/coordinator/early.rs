@@ -19,7 +19,7 @@ use crate::domain::cnj::Cnj;
 pub const LEAST_FETCH_TIME: Duration = Duration::from_secs(3);
 
 /// Copies that expire later than this are left alone without a draw.
-const HORIZON: TimeDelta = TimeDelta::seconds(60);
+pub const HORIZON: TimeDelta = TimeDelta::seconds(60);
 
 /// The last eight fetches make most of the average.
 const WEIGHT: u64 = 8;

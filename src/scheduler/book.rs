@@ -9,8 +9,8 @@ use crate::ambient::SharedClock;
 use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages::PostgresError;
 use crate::postgres_tier::sync::messages::{
-    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadOutlook, ReadRuns, ReadStanding,
-    RequestRun, Requested, Resign, Run, Standing,
+    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadExpiring, ReadOutlook, ReadRuns,
+    ReadStanding, RequestRun, Requested, Resign, Run, Standing,
 };
 use crate::resilience::Deadline;
 use crate::supervision::{ActorRef, AskError};
@@ -32,6 +32,9 @@ pub trait Book: Send + Sync {
 
     /// What may be refreshed, and what the day has had.
     fn outlook(&self, read: ReadOutlook) -> Told<'_, Outlook>;
+
+    /// What is known of one process that is about to expire; no candidate if there is nothing to refresh, or somebody is at it.
+    fn expiring(&self, read: ReadExpiring) -> Told<'_, Outlook>;
 
     /// Takes a process for a refresh.
     fn claim(&self, claim: Claim) -> Told<'_, Claimed>;
@@ -93,6 +96,7 @@ impl Book for Shelf {
         resign(Resign) -> ();
         begin_run(BeginRun) -> Option<Run>;
         outlook(ReadOutlook) -> Outlook;
+        expiring(ReadExpiring) -> Outlook;
         claim(Claim) -> Claimed;
         finish(Finish) -> bool;
         end_run(EndRun) -> Option<Run>;

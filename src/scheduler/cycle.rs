@@ -12,7 +12,7 @@ use super::verdict::{Strikes, Vendor, Verdict, judge};
 use super::worker::Worker;
 use crate::config::sync::SyncSettings;
 use crate::postgres_tier::sync::messages::{
-    self as book, Claim, Claimed, Clean, EndRun, Finish, Outlook, ReadOutlook, Run,
+    self as book, Claim, Claimant, Claimed, Clean, EndRun, Finish, Outlook, ReadOutlook, Run,
 };
 use crate::postgres_tier::sync::words::{ClaimRefusal, ClaimState, Ending};
 use crate::resilience::{Allowance, Deadline};
@@ -30,7 +30,7 @@ const WRITE_AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration:
 const END_ATTEMPTS: u32 = 3;
 
 /// What became of one choice.
-enum Step {
+pub(super) enum Step {
     /// It was not taken.
     Refused(ClaimRefusal),
     /// Nobody knows whether it was: its claim ends by itself.
@@ -137,12 +137,17 @@ impl Worker {
         }
     }
 
-    /// Takes one process, refreshes it, and writes down what came of it.
+    /// Takes one process of the batch while the lead holds.
     async fn refresh(&self, lease: &Lease, by: book::Worker, choice: &Choice, failures: u32) -> Step {
         let began = self.monotonic();
         if !lease.holds(began) {
             return Step::Refused(ClaimRefusal::StaleEpoch);
         }
+        self.take_and_refresh(Claimant::Leader(by), began, choice, failures).await
+    }
+
+    /// Takes one process for whoever may, refreshes it, and writes down what came of it. `began`: from before anything was decided.
+    pub(super) async fn take_and_refresh(&self, by: Claimant, began: Instant, choice: &Choice, failures: u32) -> Step {
         let claim_lease = self.settings.claim_lease();
         let daily_limit = self.settings.daily_limit;
         let claim = Claim { by, choice: choice.clone(), lease: claim_lease, daily_limit };

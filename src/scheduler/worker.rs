@@ -18,6 +18,7 @@ use super::refresher::Refresher;
 use super::reins::Reins;
 use crate::ambient::{SharedClock, SharedRandom};
 use crate::config::sync::SyncSettings;
+use crate::coordinator::early::WishList;
 use crate::ledger::call::Id;
 use crate::postgres_tier::sync::messages::{AddReads, BeginRun, Lead, Resign, Run};
 use crate::telemetry::Metrics;
@@ -34,6 +35,8 @@ pub struct Surroundings {
     pub refresher: Arc<dyn Refresher>,
     /// Counts reads.
     pub reads: Arc<dyn ReadCounts>,
+    /// What readers wish refreshed before it expires.
+    pub wishes: Arc<WishList>,
     /// Monotonic time for leases and deadlines. Wall time is the database's.
     pub clock: SharedClock,
     /// Identities, and jitter.
@@ -225,9 +228,9 @@ impl Worker {
         }
     }
 
-    /// Both, until it is told to stop.
+    /// All of it, until it is told to stop.
     pub async fn live(&self) {
-        let ((), ()) = tokio::join!(self.work(), self.count_reads());
+        let ((), (), ()) = tokio::join!(self.work(), self.count_reads(), self.heed_wishes());
     }
 
     /// Who it is.

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use actix::{Handler, ResponseFuture};
 
 use super::messages::{
-    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadOutlook, ReadRuns, ReadStanding,
-    RequestRun, Requested, Resign, Run, Standing,
+    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadExpiring, ReadOutlook, ReadRuns,
+    ReadStanding, RequestRun, Requested, Resign, Run, Standing,
 };
 use super::queries;
 use crate::postgres_tier::actor::PostgresTier;
@@ -33,6 +33,7 @@ answer!(Lead => Option<u64>, queries::lead);
 answer!(Resign => (), queries::resign);
 answer!(BeginRun => Option<Run>, queries::begin_run);
 answer!(ReadOutlook => Outlook, queries::read_outlook);
+answer!(ReadExpiring => Outlook, queries::read_expiring);
 answer!(Claim => Claimed, queries::claim);
 answer!(Finish => bool, queries::finish);
 answer!(EndRun => Option<Run>, queries::end_run);

@@ -59,6 +59,16 @@ pub struct ReadOutlook {
     pub interest: Duration,
 }
 
+/// Reads what is known of one process, if it may be refreshed and is about to expire. Answers like [`ReadOutlook`].
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Outlook, PostgresError>")]
+pub struct ReadExpiring {
+    /// Which.
+    pub cnj: Cnj,
+    /// It expires within so long, and has not yet.
+    pub within: Duration,
+}
+
 /// What may be refreshed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlook {
@@ -75,7 +85,7 @@ pub struct Outlook {
 #[rtype(result = "Result<Claimed, PostgresError>")]
 pub struct Claim {
     /// Who.
-    pub by: Worker,
+    pub by: Claimant,
     /// What was chosen, for the expiry it had then.
     pub choice: Choice,
     /// How long it is kept from others.
@@ -95,6 +105,34 @@ pub struct Worker {
     pub run: u64,
 }
 
+/// Who claims a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimant {
+    /// The leader, for a run.
+    Leader(Worker),
+    /// Any node, for readers who are about to find the copy expired: it needs no lead and belongs to no run.
+    Reader(Id),
+}
+
+impl Claimant {
+    /// The node.
+    #[must_use]
+    pub const fn node(self) -> Id {
+        match self {
+            Self::Leader(Worker { node, .. }) | Self::Reader(node) => node,
+        }
+    }
+
+    /// The run and its epoch; none for readers.
+    #[must_use]
+    pub const fn run(self) -> Option<(u64, u64)> {
+        match self {
+            Self::Leader(Worker { run, epoch, .. }) => Some((run, epoch)),
+            Self::Reader(_) => None,
+        }
+    }
+}
+
 /// Whether a process was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimed {
@@ -109,7 +147,7 @@ pub enum Claimed {
 #[rtype(result = "Result<bool, PostgresError>")]
 pub struct Finish {
     /// Whose claim it was.
-    pub by: Worker,
+    pub by: Claimant,
     /// The process.
     pub cnj: Cnj,
     /// How it went.

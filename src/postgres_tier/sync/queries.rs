@@ -5,8 +5,8 @@ use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Ti
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::messages::{
-    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadOutlook, ReadRuns, ReadStanding,
-    RequestRun, Requested, Resign, Run, Standing,
+    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadExpiring, ReadOutlook, ReadRuns,
+    ReadStanding, RequestRun, Requested, Resign, Run, Standing,
 };
 use super::models::{CandidateRow, ClaimRow, RunRow, StateRow, counted, stored};
 use super::words::ClaimRefusal;
@@ -119,14 +119,41 @@ pub(super) async fn read_outlook(connection: &mut AsyncPgConnection, read: &Read
     Ok(Outlook { now: state.moment, calls: state.today().calls, candidates })
 }
 
+/// One process that is about to expire.
+pub(super) async fn read_expiring(connection: &mut AsyncPgConnection, read: &ReadExpiring) -> QueryResult<Outlook> {
+    let state = read_state(connection).await?;
+    let row: Option<CandidateRow> = diesel::sql_query(
+        "SELECT status.cnj, status.cache_valid_until, status.last_api_sync, status.change_rate, status.total_movements,
+                watched.cnj IS NOT NULL AS watched, coalesce(sync.failures, 0) AS failures,
+                coalesce(sync.reads, 0)
+                    * power(2, -extract(epoch FROM now() - coalesce(sync.reads_at, now()))::double precision / $3) AS reads
+         FROM process_status_cache AS status
+         LEFT JOIN process_sync AS sync ON sync.cnj = status.cnj
+         LEFT JOIN watched_processes AS watched ON watched.cnj = status.cnj
+         WHERE status.cnj = $1 AND status.sync_status = 'success' AND status.cache_valid_until > now()
+           AND status.cache_valid_until <= now() + $2 * interval '1 second'
+           AND (sync.claimed_until IS NULL OR sync.claimed_until <= now())
+           AND (sync.next_attempt_at IS NULL OR sync.next_attempt_at <= now())",
+    )
+    .bind::<Text, _>(read.cnj.masked())
+    .bind::<Double, _>(read.within.as_secs_f64())
+    .bind::<Double, _>(HALF_LIFE.as_secs_f64())
+    .get_result(connection)
+    .await
+    .optional()?;
+    let candidates = row.and_then(CandidateRow::candidate).into_iter().collect();
+    Ok(Outlook { now: state.moment, calls: state.today().calls, candidates })
+}
+
 /// Takes a process.
 pub(super) async fn claim(connection: &mut AsyncPgConnection, claim: &Claim) -> QueryResult<Claimed> {
     let Claim { by, choice, lease, daily_limit } = claim;
+    let run = by.run();
     let answer: WordRow = diesel::sql_query("SELECT claim_sync($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS word")
         .bind::<Text, _>(choice.cnj.masked())
-        .bind::<BigInt, _>(stored(by.run))
-        .bind::<BigInt, _>(stored(by.epoch))
-        .bind::<Text, _>(by.node.to_string())
+        .bind::<Nullable<BigInt>, _>(run.map(|(run, _)| stored(run)))
+        .bind::<Nullable<BigInt>, _>(run.map(|(_, epoch)| stored(epoch)))
+        .bind::<Text, _>(by.node().to_string())
         .bind::<Timestamptz, _>(choice.valid_until)
         .bind::<Double, _>(lease.as_secs_f64())
         .bind::<Integer, _>(i32::try_from(choice.calls).unwrap_or(i32::MAX))
@@ -142,11 +169,12 @@ pub(super) async fn claim(connection: &mut AsyncPgConnection, claim: &Claim) -> 
 
 /// Writes down what came of a claim.
 pub(super) async fn finish(connection: &mut AsyncPgConnection, finish: &Finish) -> QueryResult<bool> {
+    let run = finish.by.run();
     let row: YesRow = diesel::sql_query("SELECT finish_sync($1, $2, $3, $4, $5, $6, $7, $8, $9) AS yes")
         .bind::<Text, _>(finish.cnj.masked())
-        .bind::<BigInt, _>(stored(finish.by.run))
-        .bind::<BigInt, _>(stored(finish.by.epoch))
-        .bind::<Text, _>(finish.by.node.to_string())
+        .bind::<Nullable<BigInt>, _>(run.map(|(run, _)| stored(run)))
+        .bind::<Nullable<BigInt>, _>(run.map(|(_, epoch)| stored(epoch)))
+        .bind::<Text, _>(finish.by.node().to_string())
         .bind::<Text, _>(finish.outcome.as_str())
         .bind::<Integer, _>(i32::try_from(finish.calls).unwrap_or(i32::MAX))
         .bind::<BigInt, _>(stored(finish.cost_centavos))

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use juscache::domain::cnj::Cnj;
 use juscache::ledger::call::Id;
 use juscache::postgres_tier::sync::messages::{
-    AddReads, BeginRun, Claim, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadOutlook, ReadRuns, ReadStanding,
-    Requested, Resign, Run, Worker,
+    AddReads, BeginRun, Claim, Claimant, Claimed, Clean, EndRun, Finish, Lead, Outlook, ReadExpiring, ReadOutlook,
+    ReadRuns, ReadStanding, Requested, Resign, Run, Worker,
 };
 use juscache::postgres_tier::sync::words::{ClaimRefusal, ClaimState, Ending, Trigger};
 use juscache::scheduler::choice::{Candidate, Choice, Class};
@@ -57,11 +57,13 @@ async fn choice(stage: &dyn Stage, cnj: Cnj, calls: u32) -> Choice {
 }
 
 async fn claim(stage: &dyn Stage, by: Worker, choice: &Choice, daily_limit: u32) -> Claimed {
+    let by = Claimant::Leader(by);
     stage.book().claim(Claim { by, choice: choice.clone(), lease: CLAIM, daily_limit }).await.unwrap()
 }
 
 fn finished(by: Worker, cnj: Cnj, outcome: ClaimState, calls: u32) -> Finish {
     let is_failure = outcome == ClaimState::Failed;
+    let by = Claimant::Leader(by);
     Finish { by, cnj, outcome, calls, cost_centavos: 7, is_failure, retry_in: is_failure.then_some(60 * SECOND) }
 }
 
@@ -329,6 +331,58 @@ async fn the_clean_up_goes_by_small_steps(stage: &dyn Stage) {
     }
 }
 
+/// What is about to expire within a minute, and may be refreshed.
+async fn expiring(stage: &dyn Stage, cnj: Cnj) -> Option<Candidate> {
+    let read = ReadExpiring { cnj, within: 60 * SECOND };
+    stage.book().expiring(read).await.unwrap().candidates.pop()
+}
+
+async fn what_is_about_to_expire_is_taken_by_any_node_and_by_one(stage: &dyn Stage) {
+    let soon = Seed { expires_in: 40, ..Seed::default() };
+    for (n, seed) in [soon, Seed { expires_in: 90, ..soon }, Seed { expires_in: -1, ..soon }].into_iter().enumerate() {
+        stage.put(number(u32::try_from(n).unwrap()), seed);
+    }
+    assert!(expiring(stage, number(1)).await.is_none(), "too early");
+    assert!(expiring(stage, number(2)).await.is_none(), "too late");
+    assert!(expiring(stage, number(9)).await.is_none(), "unknown");
+    let by = working(stage).await;
+    let found = expiring(stage, number(0)).await.unwrap();
+    let chosen = choice(stage, number(0), 5).await;
+    assert_eq!((found.valid_until, found.total_movements), (chosen.valid_until, 3));
+    let wish = |node, choice: &Choice, daily_limit| {
+        let claim = Claim { by: Claimant::Reader(node), choice: choice.clone(), lease: CLAIM, daily_limit };
+        async move { stage.book().claim(claim).await.unwrap() }
+    };
+    let other = Choice { valid_until: chosen.valid_until + chrono::TimeDelta::microseconds(1), ..chosen.clone() };
+    assert_eq!(wish(TWO, &other, 20).await, Claimed::Refused(ClaimRefusal::Changed));
+    assert_eq!(wish(TWO, &chosen, 4).await, Claimed::Refused(ClaimRefusal::DayLimit));
+    // Of many nodes one gets it, which does not lead.
+    let nodes: Vec<Id> = (2..=9).map(Id::new).collect();
+    let answers = join_all(nodes.iter().map(|node| wish(*node, &chosen, 20))).await;
+    assert_eq!(answers.iter().filter(|answer| **answer == Claimed::Claimed).count(), 1, "{answers:?}");
+    let winner = nodes[answers.iter().position(|answer| *answer == Claimed::Claimed).unwrap()];
+    assert_eq!(wish(winner, &chosen, 20).await, Claimed::Claimed, "asked once more, it is the same");
+    assert_eq!(claim(stage, by, &chosen, 20).await, Claimed::Refused(ClaimRefusal::Taken), "not even the leader");
+    assert!(expiring(stage, number(0)).await.is_none(), "somebody is at it");
+    assert_eq!(calls(stage).await, 5);
+    let finished_by =
+        |by| Finish { by, ..finished(Worker { node: ONE, epoch: 1, run: 1 }, number(0), ClaimState::Refreshed, 2) };
+    assert!(!finish(stage, finished_by(Claimant::Reader(Id::new(99)))).await);
+    assert!(!finish(stage, finished_by(Claimant::Leader(by))).await);
+    assert!(finish(stage, finished_by(Claimant::Reader(winner))).await);
+    assert!(finish(stage, finished_by(Claimant::Reader(winner))).await, "asked once more, it is the same");
+    let standing = stage.book().standing(ReadStanding { most_claims: 9 }).await.unwrap();
+    assert_eq!((standing.today.calls, standing.today.refreshed, standing.today.cost_centavos), (2, 1, 7));
+    let run = standing.current.unwrap();
+    assert_eq!((run.chosen, run.calls, run.cost_centavos, standing.claims.len()), (0, 0, 0, 0), "it is no run's");
+    // A dead node's claim ends by itself, and the leader may have what the readers' node did not bring back.
+    stage.put(number(0), Seed { expires_in: 300, ..soon });
+    let chosen = choice(stage, number(0), 5).await;
+    assert_eq!(wish(TWO, &chosen, 20).await, Claimed::Claimed);
+    stage.passes(CLAIM);
+    assert!(candidates(stage, by.run).await.contains(&number(0)));
+}
+
 /// Each case on both books.
 macro_rules! on_both {
     ($($case:ident),+ $(,)?) => {
@@ -360,4 +414,5 @@ on_both!(
     what_fails_backs_off_and_comes_back,
     of_many_claims_at_once_no_more_than_fit_are_made,
     the_clean_up_goes_by_small_steps,
+    what_is_about_to_expire_is_taken_by_any_node_and_by_one,
 );

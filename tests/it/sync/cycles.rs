@@ -116,6 +116,7 @@ impl Stage {
             book: Arc::new(self.fake.model.clone()),
             refresher: self.fake.clone(),
             reads: self.fake.clone(),
+            wishes: Arc::default(),
             clock: Arc::new(self.clock),
             random: SystemRandom::shared(),
             metrics: Metrics::new(),

@@ -8,6 +8,7 @@
 
 mod conformance;
 mod cycles;
+mod early;
 mod fleet;
 mod model;
 mod nodes;

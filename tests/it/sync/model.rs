@@ -10,8 +10,8 @@ use juscache::domain::cnj::Cnj;
 use juscache::ledger::call::Id;
 use juscache::postgres_tier::messages::PostgresError;
 use juscache::postgres_tier::sync::messages::{
-    AddReads, BeginRun, Claim, ClaimLine, Claimed, Clean, Day, EndRun, Finish, Lead, Outlook, ReadOutlook, ReadRuns,
-    ReadStanding, Requested, Resign, Run, Standing, Worker,
+    AddReads, BeginRun, Claim, ClaimLine, Claimant, Claimed, Clean, Day, EndRun, Finish, Lead, Outlook, ReadExpiring,
+    ReadOutlook, ReadRuns, ReadStanding, Requested, Resign, Run, Standing, Worker,
 };
 use juscache::postgres_tier::sync::words::{ClaimRefusal, ClaimState, Trigger};
 use juscache::scheduler::book::{Book, Told};
@@ -52,7 +52,7 @@ pub(crate) struct Process {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
-    pub(crate) by: Worker,
+    pub(crate) by: Claimant,
     pub(crate) state: ClaimState,
     pub(crate) expiry: DateTime<Utc>,
     pub(crate) at: DateTime<Utc>,
@@ -66,6 +66,27 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn is_live(&self, now: DateTime<Utc>) -> bool {
         self.state == ClaimState::Refreshing && self.until > now
+    }
+}
+
+impl Process {
+    /// What is left of its reads.
+    fn reads_at(&self, now: DateTime<Utc>) -> f64 {
+        let since = self.reads_at.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
+        reads::decayed(self.reads, since)
+    }
+
+    fn candidate(&self, cnj: Cnj, now: DateTime<Utc>) -> Candidate {
+        Candidate {
+            cnj,
+            valid_until: self.valid_until,
+            last_sync: self.last_sync,
+            change_rate: self.change_rate,
+            watched: self.watched,
+            reads_per_day: reads::per_day(self.reads_at(now)),
+            total_movements: self.total_movements,
+            failures: self.failures,
+        }
     }
 }
 
@@ -201,7 +222,7 @@ impl Tables {
     fn claim(&mut self, claim: Claim, now: DateTime<Utc>) -> Claimed {
         let Claim { by, choice, lease, daily_limit } = claim;
         let refused = Claimed::Refused;
-        if !self.leads(by.node, by.epoch, now) {
+        if by.run().is_some_and(|(_, epoch)| !self.leads(by.node(), epoch, now)) {
             return refused(ClaimRefusal::StaleEpoch);
         }
         let Some(process) = self.processes.get(&choice.cnj).filter(|process| process.valid_until == choice.valid_until)
@@ -223,10 +244,12 @@ impl Tables {
             return refused(ClaimRefusal::DayLimit);
         }
         days.into_iter().for_each(|day| self.day(day).calls += calls);
-        let run = self.runs.iter_mut().find(|run| run.id == by.run && run.epoch == by.epoch && run.ended.is_none());
-        let run = run.expect("an open run of this epoch");
-        run.chosen += 1;
-        run.calls += calls;
+        if let Claimant::Leader(Worker { run, epoch, .. }) = by {
+            let run = self.runs.iter_mut().find(|open| open.id == run && open.epoch == epoch && open.ended.is_none());
+            let run = run.expect("an open run of this epoch");
+            run.chosen += 1;
+            run.calls += calls;
+        }
         let process = self.processes.get_mut(&choice.cnj).unwrap();
         process.claim = Some(Held {
             by,
@@ -269,7 +292,7 @@ impl Tables {
         };
         counted.into_iter().for_each(|count| *count += 1);
         day.cost_centavos += finish.cost_centavos;
-        if let Some(run) = self.runs.iter_mut().find(|run| run.id == finish.by.run) {
+        if let Some(run) = finish.by.run().and_then(|(id, _)| self.runs.iter_mut().find(|run| run.id == id)) {
             run.calls -= given_back;
             run.cost_centavos += finish.cost_centavos;
             let counted = match finish.outcome {
@@ -288,14 +311,12 @@ impl Tables {
         let may = |process: &&Process| {
             process.valid_until <= now + span(read.window)
                 && process.claim.as_ref().is_none_or(|held| {
-                    !held.is_live(now) && (held.by.run != read.run || held.state == ClaimState::Refreshing)
+                    !held.is_live(now)
+                        && (held.by.run().is_none_or(|(run, _)| run != read.run)
+                            || held.state == ClaimState::Refreshing)
                 })
                 && process.next_attempt_at.is_none_or(|at| at <= now)
                 && (process.watched || process.reads_at.is_some_and(|at| at > since) || process.created_at > since)
-        };
-        let reads = |process: &Process| {
-            let since = process.reads_at.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
-            reads::decayed(process.reads, since)
         };
         let known: Vec<(Cnj, &Process)> =
             self.processes.iter().filter(|(_, process)| may(process)).map(|(cnj, process)| (*cnj, process)).collect();
@@ -303,7 +324,7 @@ impl Tables {
             known.iter().partition(|(_, process)| process.valid_until > now);
         let (mut wanted, mut waiting) = (expired.clone(), expired);
         expiring.sort_by_key(|(_, process)| process.valid_until);
-        let worth = |process: &Process| process.change_rate.unwrap_or(0.05) * (0.1 + reads(process));
+        let worth = |process: &Process| process.change_rate.unwrap_or(0.05) * (0.1 + process.reads_at(now));
         wanted.sort_by(|(_, one), (_, other)| {
             let by_worth = worth(other).total_cmp(&worth(one));
             other.watched.cmp(&one.watched).then(by_worth).then(one.valid_until.cmp(&other.valid_until))
@@ -314,24 +335,23 @@ impl Tables {
             [expiring, wanted, waiting].into_iter().flat_map(|list| list.into_iter().take(slice)).collect();
         chosen.sort_by_key(|(cnj, process)| (process.valid_until, cnj.masked()));
         chosen.dedup_by_key(|(cnj, _)| *cnj);
-        chosen
-            .into_iter()
-            .map(|(cnj, process)| Candidate {
-                cnj,
-                valid_until: process.valid_until,
-                last_sync: process.last_sync,
-                change_rate: process.change_rate,
-                watched: process.watched,
-                reads_per_day: reads::per_day(reads(process)),
-                total_movements: process.total_movements,
-                failures: process.failures,
-            })
-            .collect()
+        chosen.into_iter().map(|(cnj, process)| process.candidate(cnj, now)).collect()
+    }
+
+    fn expiring(&self, read: ReadExpiring, now: DateTime<Utc>) -> Option<Candidate> {
+        let process = self.processes.get(&read.cnj)?;
+        let may = process.valid_until > now
+            && process.valid_until <= now + span(read.within)
+            && process.claim.as_ref().is_none_or(|held| !held.is_live(now))
+            && process.next_attempt_at.is_none_or(|at| at <= now);
+        may.then(|| process.candidate(read.cnj, now))
     }
 
     fn standing(&mut self, most: u32, now: DateTime<Utc>) -> Standing {
         let current = self.open().cloned();
-        let of_run = |held: &&Held| Some(held.by.run) == current.as_ref().map(|run| run.id);
+        let of_run = |held: &&Held| {
+            held.by.run().map(|(run, _)| run) == current.as_ref().map(|run| run.id) && held.by.run().is_some()
+        };
         let mut claims: Vec<ClaimLine> = self
             .processes
             .iter()
@@ -393,6 +413,13 @@ impl Book for Model {
         self.answer(move |tables, now| {
             let calls = tables.day(day_of(now)).calls;
             Outlook { now, calls, candidates: tables.candidates(read, now) }
+        })
+    }
+
+    fn expiring(&self, read: ReadExpiring) -> Told<'_, Outlook> {
+        self.answer(move |tables, now| {
+            let calls = tables.day(day_of(now)).calls;
+            Outlook { now, calls, candidates: tables.expiring(read, now).into_iter().collect() }
         })
     }
 

@@ -183,7 +183,7 @@ impl Desk {
             let held = process.claim.clone();
             (process, held)
         };
-        let Some(held) = held.filter(|held| held.is_live(now) && Some(held.by.node) == node) else {
+        let Some(held) = held.filter(|held| held.is_live(now) && Some(held.by.node()) == node) else {
             self.world.violation(format!("{now} {cnj}: refreshed without a claim"));
             return (process.valid_until, node);
         };
@@ -280,6 +280,7 @@ impl Node {
             book: Arc::new(world.model.clone()),
             refresher: Arc::new(desk),
             reads: Arc::new(NoReads),
+            wishes: Arc::default(),
             clock: Arc::new(clock),
             random: Arc::new(world.dice.clone()),
             metrics: Metrics::new(),
