@@ -76,7 +76,8 @@ pub struct Connector {
 
 impl Connector {
     /// A connector to `url` that takes at most `within` for a connection. A statement on it is ended by the server after
-    /// `statement_timeout`, zero for never: what we gave up on must not go on for ever over there.
+    /// `statement_timeout`, zero for never: what we gave up on must not go on for ever over there. So is a transaction whose client
+    /// has fallen silent for as long: a node that is frozen in the middle of a store keeps nobody else from the process.
     #[must_use]
     pub fn new(url: SecretString, within: Duration, statement_timeout: Duration) -> Self {
         Self { url, within, statement_timeout, tls: Arc::default() }
@@ -104,7 +105,8 @@ impl Connector {
             _ => self.encrypted(&config).await?,
         };
         // By a statement and not by startup parameters, which pgbouncer refuses.
-        let settings = format!("SET statement_timeout = {}", self.statement_timeout.as_millis());
+        let most = self.statement_timeout.as_millis();
+        let settings = format!("SET statement_timeout = {most}; SET idle_in_transaction_session_timeout = {most}");
         connection.batch_execute(&settings).await.map_err(|error| ConnectError::Unusable(error.to_string()))?;
         Ok(connection)
     }

@@ -73,8 +73,8 @@ fn refreshed(renewal: Option<Renewal>) -> Refreshed {
     match renewal {
         Some(Renewal::Bought(novelty)) if novelty.first_sight => Refreshed::FirstSight,
         Some(Renewal::Bought(novelty)) if novelty.events > 0 => Refreshed::News { events: novelty.events },
-        // What is new in a copy that PostgreSQL has not taken yet is found when it takes it.
-        Some(Renewal::Confirmed | Renewal::Bought(_) | Renewal::BoughtUnstored) | None => Refreshed::Unchanged,
+        Some(Renewal::BoughtUnstored) => Refreshed::Unstored,
+        Some(Renewal::Confirmed | Renewal::Bought(_)) | None => Refreshed::Unchanged,
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
         let wait = Duration::from_secs(1);
         for (answer, outcome, cost_centavos) in [
             (landed(Some(Renewal::Confirmed)), Ok(Refreshed::Unchanged), 9),
-            (landed(Some(Renewal::BoughtUnstored)), Ok(Refreshed::Unchanged), 9),
+            (landed(Some(Renewal::BoughtUnstored)), Ok(Refreshed::Unstored), 9),
             (bought(true, 0), Ok(Refreshed::FirstSight), 9),
             (bought(false, 0), Ok(Refreshed::Unchanged), 9),
             (bought(false, 3), Ok(Refreshed::News { events: 3 }), 9),

@@ -21,6 +21,8 @@ pub enum Refreshed {
     },
     /// A copy of what was not known before.
     FirstSight,
+    /// A copy that PostgreSQL has not taken: it is in the journal, or a newer one is stored. What is new in it is found when it is taken.
+    Unstored,
 }
 
 /// Why our copy is what it was.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::refresher::{Refresh, RefreshFailure, Refreshed};
 use crate::config::sync::SyncSettings;
+use crate::fetcher::escavador::LEAST_REQUESTS;
 use crate::fetcher::messages::Failure;
 use crate::postgres_tier::sync::words::{ClaimState, Ending};
 
@@ -49,10 +50,12 @@ pub fn judge(
     match refresh.outcome {
         Ok(brought) => {
             let outcome = match brought {
-                Refreshed::Unchanged | Refreshed::News { events: 0 } => ClaimState::Unchanged,
+                Refreshed::Unchanged | Refreshed::Unstored | Refreshed::News { events: 0 } => ClaimState::Unchanged,
                 Refreshed::News { .. } | Refreshed::FirstSight => ClaimState::Refreshed,
             };
-            Verdict { outcome, calls: drawn, is_failure: false, retry_in: None, vendor: Vendor::Answers }
+            // What was bought is still under way to the database, and its expiry there still invites whoever looks.
+            let retry_in = (brought == Refreshed::Unstored).then(|| pause(0));
+            Verdict { outcome, calls: drawn, is_failure: false, retry_in, vendor: Vendor::Answers }
         }
         Err(RefreshFailure::Unknown) => Verdict {
             outcome: ClaimState::Unknown,
@@ -70,7 +73,9 @@ pub fn judge(
             vendor: Vendor::Strikes,
         },
         Err(RefreshFailure::Failed { failure, retry_after }) => {
-            let vendor = what_it_says(failure);
+            let used_up = failure == Failure::BudgetExhausted && reserved.saturating_sub(drawn) < LEAST_REQUESTS;
+            // Too little was set aside for this one, which says nothing of the others.
+            let vendor = if used_up { Vendor::Strikes } else { what_it_says(failure) };
             // The process is not to blame for what every process would have met with.
             let is_failure = !matches!(vendor, Vendor::Out(_));
             let wait = pause(if is_failure { failures } else { 0 }).max(retry_after.unwrap_or_default());
@@ -144,6 +149,7 @@ mod tests {
             (Ok(Refreshed::Unchanged), ClaimState::Unchanged, 2, false, None, Vendor::Answers),
             (Ok(Refreshed::News { events: 3 }), ClaimState::Refreshed, 2, false, None, Vendor::Answers),
             (Ok(Refreshed::News { events: 0 }), ClaimState::Unchanged, 2, false, None, Vendor::Answers),
+            (Ok(Refreshed::Unstored), ClaimState::Unchanged, 2, false, Some(5 * MINUTE), Vendor::Answers),
             (Ok(Refreshed::FirstSight), ClaimState::Refreshed, 2, false, None, Vendor::Answers),
             (Err(RefreshFailure::Unknown), ClaimState::Unknown, 2, true, Some(day), Vendor::Answers),
             (Err(RefreshFailure::NotYet), ClaimState::Failed, 5, true, Some(10 * MINUTE), Vendor::Strikes),
@@ -158,6 +164,14 @@ mod tests {
                 Vendor::Out(Ending::RateLimited),
             ),
             (
+                failed(Failure::BudgetExhausted, None),
+                ClaimState::Failed,
+                2,
+                false,
+                Some(5 * MINUTE),
+                Vendor::Out(Ending::BudgetExhausted),
+            ),
+            (
                 failed(Failure::NoCredit, None),
                 ClaimState::Failed,
                 2,
@@ -168,6 +182,16 @@ mod tests {
         ] {
             let verdict = judge(&Refresh { outcome, cost_centavos: 1 }, (5, 2), 1, 1.0, &SETTINGS());
             assert_eq!(verdict, Verdict { outcome: state, calls, is_failure, retry_in, vendor }, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_needs_more_than_was_set_aside_backs_off_and_ends_no_cycle() {
+        for drawn in [4, 5] {
+            let refresh = Refresh { outcome: failed(Failure::BudgetExhausted, None), cost_centavos: 900 };
+            let verdict = judge(&refresh, (5, drawn), 1, 1.0, &SETTINGS());
+            assert_eq!((verdict.is_failure, verdict.vendor), (true, Vendor::Strikes), "{drawn} of 5");
+            assert_eq!((verdict.calls, verdict.retry_in), (drawn, Some(10 * MINUTE)));
         }
     }
 

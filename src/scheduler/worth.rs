@@ -19,6 +19,9 @@ pub const WATCHED_READS: f64 = 2.0;
 pub const MOST_READS: f64 = 1_000.0;
 /// A process that failed so often weighs no less than that: it is never forgotten.
 const MOST_FAILURES: i32 = 10;
+/// How many times as many pages a process that failed is given, at the most: the vendor's older and smaller pages hold a fifth. A process may also
+/// have grown, and one that is never given enough would be paid for again and again without ever being whole.
+const MOST_PAGES_FOR_ONE: u32 = 5;
 
 /// What a refresh costs, in centavos for each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub struct Outlook {
     pub centavos: f64,
     /// Reads answered without a piece of news, counted for each piece, expected, for each centavo; a request counts [`Rules::call`] centavos beside its price.
     pub worth: f64,
-    /// The most requests it may take: status, cover, every page, one retry.
+    /// The most requests it may take: status, cover, every page, one retry. After failures with room for more pages.
     pub calls: u32,
 }
 
@@ -66,9 +69,10 @@ impl Outlook {
         let probability = 1.0 - (-rate * unseen).exp();
         let reads_per_day = reads(candidate);
         // One more page than the movements need: they may have become more.
-        let pages = candidate.total_movements / PAGE + 1;
-        let calls = u32::try_from(pages).unwrap_or(u32::MAX).saturating_add(3);
-        let pages = f64::from(calls.saturating_sub(3));
+        let pages = u32::try_from(candidate.total_movements / PAGE + 1).unwrap_or(u32::MAX);
+        let room = candidate.failures.saturating_add(1).min(MOST_PAGES_FOR_ONE);
+        let calls = pages.saturating_mul(room).saturating_add(3);
+        let pages = f64::from(pages);
         let RefreshPrice { status, cover, page } = rules.price;
         let centavos = number(status) + probability * (number(cover) + pages * number(page));
         let requests = 1.0 + probability * (1.0 + pages);
@@ -181,6 +185,13 @@ mod tests {
         let calls = |total_movements| of(&Candidate { total_movements, ..candidate() }).calls;
         assert_eq!([calls(0), calls(499), calls(500), calls(10_000)], [4, 4, 5, 24]);
         assert_eq!(calls(u64::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn who_failed_is_given_more_pages_up_to_the_vendors_smallest() {
+        let calls = |total_movements, failures| of(&Candidate { total_movements, failures, ..candidate() }).calls;
+        assert_eq!([calls(600, 0), calls(600, 1), calls(600, 4), calls(600, u32::MAX)], [5, 7, 13, 13]);
+        assert_eq!([calls(40, 0), calls(40, 1), calls(u64::MAX, 3)], [4, 5, u32::MAX]);
     }
 
     #[test]

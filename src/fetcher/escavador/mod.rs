@@ -209,7 +209,7 @@ impl Provider for Escavador {
 }
 
 /// A cover and one page of movements: whoever may not send both should not pay for one.
-const LEAST_REQUESTS: u32 = 2;
+pub const LEAST_REQUESTS: u32 = 2;
 
 /// What a process stands like of which the vendor says nothing.
 const NOTHING_KNOWN: UpdateStatus = UpdateStatus { verified_at: None, update: None };

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use diesel_async::SimpleAsyncConnection;
 use juscache::config::postgres::PostgresSettings;
+use juscache::postgres_tier::connect::Connector;
 use juscache::postgres_tier::messages::{PostgresError, Stored};
 
 use super::samples::{PATIENCE, Tier, cnj, copy, entry, movement, number};
@@ -196,4 +198,18 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed_in_the_middle_of
     let halves = "SELECT cnj FROM process_status_cache LEFT JOIN process_movements USING (cnj)
                   GROUP BY cnj HAVING count(movement_id) <> 2";
     assert!(cluster.rows(database.name(), halves).is_empty(), "a process was stored by half");
+}
+
+#[actix_web::test]
+async fn a_node_that_freezes_in_the_middle_of_a_transaction_keeps_its_locks_for_a_moment_only() {
+    let database = Postgres::shared().database("frozen");
+    let tier = Tier::on(&database.url).await;
+    tier.store(&copy(1, 1, vec![movement(1, "x")])).await.unwrap();
+    let connector = Connector::new(database.url.clone().into(), PATIENCE, Duration::from_millis(300));
+    let mut frozen = connector.connect().await.unwrap();
+    frozen.batch_execute("BEGIN; SELECT FROM process_status_cache FOR UPDATE").await.unwrap();
+    eventually(PATIENCE, "another node can store the process", async || {
+        matches!(tier.store(&copy(2, 2, vec![movement(1, "x")])).await, Ok(Stored::Stored(_)))
+    })
+    .await;
 }
