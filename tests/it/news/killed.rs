@@ -30,7 +30,7 @@ const VENDORS: &str = "the-vendors-token";
 const PROCESSES: usize = 8;
 /// So many of them are called back about.
 const FOLLOWED: usize = 5;
-const KILLS: usize = 18;
+const KILLS: usize = 15;
 /// The longest wait between the step that a kill aims at and the kill.
 const SPREAD_MILLIS: usize = 30;
 /// Which kind of work a kill aims at; what is left over from the kill before goes on meanwhile.
