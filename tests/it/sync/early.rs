@@ -22,7 +22,7 @@ fn plan(database: &TestDatabase<'_>, daily_limit: u32) -> Plan {
 async fn expires_in(database: &TestDatabase<'_>, buyer: &House, cnj: &str, seconds: u32) {
     assert_eq!(buyer.lookup(cnj).await.source(), "api");
     let age = format!(
-        "UPDATE process_status_cache SET cache_valid_until = now() + interval '{seconds} s', last_api_sync = now() - interval '1 day'"
+        "UPDATE process_status_cache SET cache_valid_until = now() + interval '{seconds} s', last_api_sync = now() - interval '1 hour'"
     );
     Postgres::shared().execute(database.name(), &age);
 }
@@ -69,10 +69,10 @@ async fn without_a_daily_limit_to_spend_nothing_is_refreshed_early() {
     let database = Postgres::shared().database("sync_early_off");
     let houses = Plan::build_fleet(|| plan(&database, 0), 2).await;
     let cnj = number();
-    expires_in(&database, &houses[0], &cnj, 6).await;
+    expires_in(&database, &houses[0], &cnj, 8).await;
     let asked = houses[0].vendor().calls().len();
     let load = houses[1].steady_requests(&cnj);
-    eventually(SOON, "almost expired", async || count(&database, "cache_valid_until < now() + interval '1 s'") == 1)
+    eventually(SOON, "almost expired", async || count(&database, "cache_valid_until < now() + interval '3 s'") == 1)
         .await;
     assert_eq!(houses[0].vendor().calls().len(), asked);
     // Then the readers themselves ask for it.
