@@ -263,6 +263,8 @@ impl App {
     /// Shuts down in order: no new requests, then those in flight, then the actors from the top, then the database.
     pub async fn stop(self) {
         tracing::info!("shutting down");
+        let clock = Arc::clone(&self.http.clock);
+        let begun = clock.monotonic();
         // Streams would otherwise be waited for.
         self.http.services.news.close();
         self.warm.close();
@@ -279,7 +281,8 @@ impl App {
         // Between a cover and its movements the way to the vendor must not be closed: that would be money for nothing.
         join3(served, self.warm.finish(), self.reins.finished(self.finish_within)).await;
         self.vendors.close().await;
-        self.supervisor.shutdown().await;
+        // Their graces began with the stop: whoever sent the signal waits ten seconds before it kills.
+        self.supervisor.shutdown_since(clock.monotonic().saturating_duration_since(begun)).await;
         self.database.close().await;
     }
 }

@@ -36,7 +36,7 @@ use crate::watch::Watches;
 const TIER_PERMITS: usize = 65_536;
 
 /// What writing a paid answer to the journal may take once PostgreSQL was waited for in vain.
-const JOURNAL_GRACE: Duration = Duration::from_secs(4);
+const JOURNAL_GRACE: Duration = Duration::from_secs(3);
 
 /// The tree, and what is known of it from outside.
 pub(super) struct Tree {

@@ -99,7 +99,7 @@ impl Courier {
             // Under secrecy since, or erased: there is nothing to tell any more.
             None => {
                 self.metrics.count_delivery("withdrawn");
-                Ending::Failed { status: None, error: "withdrawn", retry_in: None, hold_for: None }
+                Ending::Withdrawn
             }
             Some(event) => {
                 let id = signature::message_id(delivery.event_id, &delivery.subscriber);

@@ -29,7 +29,7 @@ pub(super) struct Keeper<A: Child> {
     /// Clock, randomness, observer: what all keepers share.
     pub(super) household: Arc<Household>,
     /// Becomes true when the child is to be shut down.
-    pub(super) told_to_stop: watch::Receiver<bool>,
+    pub(super) told_to_stop: watch::Receiver<Option<Duration>>,
     /// Stuck generations whose threads may still be there.
     pub(super) abandoned: Vec<Progress>,
 }
@@ -151,10 +151,11 @@ impl<A: Child> Keeper<A> {
         }
     }
 
-    /// The ordered end: nobody new, then what is in flight, then the thread, all within the child's grace.
+    /// The ordered end: nobody new, then what is in flight, then the thread, all within what is left of the child's grace.
     async fn say_goodbye(&self, generation: Generation<A>) {
         self.actor.retire();
-        let deadline = Deadline::after(self.household.clock.monotonic(), self.spec.shutdown_grace);
+        let grace = (*self.told_to_stop.borrow()).unwrap_or(self.spec.shutdown_grace);
+        let deadline = Deadline::after(self.household.clock.monotonic(), grace);
         let drain = async {
             self.actor.idle().await;
             generation.progress.all_work_done().await;
@@ -167,7 +168,7 @@ impl<A: Child> Keeper<A> {
     /// Resolves when the child is to be shut down, at once if it was told so before.
     async fn shut_down_ordered(&self) {
         // An error means that every handle of the supervisor is gone; the children then live as long as the system.
-        if self.told_to_stop.clone().wait_for(|told| *told).await.is_err() {
+        if self.told_to_stop.clone().wait_for(Option::is_some).await.is_err() {
             pending().await
         }
     }

@@ -20,6 +20,9 @@ use crate::ambient::{SharedClock, SharedRandom};
 /// What a shutdown allows over a child's own grace, which the child's keeper observes by itself.
 const SLACK: Duration = Duration::from_millis(500);
 
+/// What a child is given however late its turn comes: an idle one needs a few milliseconds.
+const LEAST_GRACE: Duration = Duration::from_millis(150);
+
 /// Is told of every event in a child's life, on the supervisor's arbiter: it must neither block nor panic.
 pub type Observer = Box<dyn Fn(&ChildEvent) + Send + Sync>;
 
@@ -100,7 +103,7 @@ impl Supervisor {
     pub fn child<A: Child>(&self, spec: ChildSpec<A>) -> ActorRef<A> {
         let actor = ActorRef::new(Arc::clone(&spec.name), spec.permits);
         let status = Arc::new(Status::new());
-        let (stop, told_to_stop) = watch::channel(false);
+        let (stop, told_to_stop) = watch::channel(None);
         let kept = Kept {
             name: Arc::clone(&spec.name),
             status: Arc::clone(&status),
@@ -152,13 +155,21 @@ impl Supervisor {
     /// Shuts the children down one after the other, the last one started first.
     ///
     /// Each one gets its [`shutdown_grace`](ChildSpec::shutdown_grace) to answer what is in flight and finish its work; one
-    /// that is stuck is left behind when it is over. The others are supervised until it is their turn. A second call waits for
-    /// nothing.
+    /// that is stuck is left behind when it is over. The others are supervised until it is their turn, and go on working: so all
+    /// graces count from the beginning, and the end comes after the longest of them, not after their sum. A second call waits
+    /// for nothing.
     pub async fn shutdown(&self) {
+        self.shutdown_since(Duration::ZERO).await;
+    }
+
+    /// As [`shutdown`](Self::shutdown), for an end that began so long ago.
+    pub async fn shutdown_since(&self, since: Duration) {
+        let clock = &self.shared.household.clock;
+        let begun = clock.monotonic();
         let arbiter = self.shared.roster.lock().unwrap_or_else(PoisonError::into_inner).arbiter.take();
         let Some(arbiter) = arbiter else { return };
         for child in self.children().iter().rev() {
-            child.shut_down().await;
+            child.shut_down(since.saturating_add(clock.monotonic().saturating_duration_since(begun))).await;
         }
         // The keepers are done; whatever else, the process is not held up by its supervisor.
         let _ = timeout(SLACK, stop_and_join(arbiter)).await;
@@ -180,15 +191,18 @@ struct Kept {
     name: Arc<str>,
     status: Arc<Status>,
     actor: Box<dyn AnyRef>,
-    stop: watch::Sender<bool>,
+    /// What is left of its grace, once it is to end.
+    stop: watch::Sender<Option<Duration>>,
     grace: Duration,
 }
 
 impl Kept {
-    /// Asks the keeper to end its child, and waits until it has. The bound is for a keeper that is itself gone.
-    async fn shut_down(&self) {
-        self.stop.send_replace(true);
-        if timeout(self.grace + SLACK, self.status.wait_until_stopped()).await.is_err() {
+    /// Asks the keeper to end its child, and waits until it has; so much of its grace is over. The bound is for a keeper that is itself
+    /// gone.
+    async fn shut_down(&self, since: Duration) {
+        let grace = self.grace.saturating_sub(since).max(LEAST_GRACE.min(self.grace));
+        self.stop.send_replace(Some(grace));
+        if timeout(grace + SLACK, self.status.wait_until_stopped()).await.is_err() {
             tracing::error!(child = %self.name, "child did not leave, it is left behind");
         }
     }

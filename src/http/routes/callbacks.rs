@@ -54,8 +54,7 @@ async fn receive(request: HttpRequest, body: Payload, state: Data<HttpState>) ->
 
 async fn take(request: &HttpRequest, body: Payload, state: &HttpState) -> Result<(), Problem> {
     let now = state.clock.monotonic();
-    let peer = request.peer_addr().map(|address| address.ip());
-    state.services.callback_door.knock(peer, request.headers(), now).map_err(|stranger| {
+    state.services.callback_door.knock(request.headers()).map_err(|stranger| {
         state.metrics.count_callback("none", stranger.as_str());
         Problem::from(stranger)
     })?;

@@ -116,6 +116,7 @@ pub(super) async fn settle(connection: &mut AsyncPgConnection, settle: &SettleDe
         Ending::Failed { status, error, retry_in, hold_for } => {
             failed(connection, (settle.id, attempt), (status, error), retry_in, hold_for).await
         }
+        Ending::Withdrawn => withdrawn(connection, settle.id, attempt).await,
         Ending::Gone { status } => gone(connection, settle.id, status).await,
     }
 }
@@ -170,6 +171,20 @@ async fn failed(
     .bind::<Text, _>(error)
     .bind::<Nullable<Double>, _>(retry_in.map(|wait| wait.as_secs_f64()))
     .bind::<Nullable<Double>, _>(hold_for.map(|wait| wait.as_secs_f64()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Its subscriber was not asked, so nothing is said of it.
+async fn withdrawn(connection: &mut AsyncPgConnection, id: i64, attempt: i32) -> QueryResult<()> {
+    diesel::sql_query(
+        "UPDATE webhook_deliveries
+         SET state = 'dead', claimed = false, next_attempt_at = NULL, last_status = NULL, last_error = 'withdrawn'
+         WHERE id = $1 AND state = 'pending' AND claimed AND attempts = $2",
+    )
+    .bind::<BigInt, _>(id)
+    .bind::<Integer, _>(attempt)
     .execute(connection)
     .await?;
     Ok(())

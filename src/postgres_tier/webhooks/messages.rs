@@ -175,6 +175,8 @@ pub enum Ending {
         /// For how long the subscriber is left alone.
         hold_for: Option<Duration>,
     },
+    /// There is nothing to tell any more: the delivery is dead, and its subscriber has nothing to do with it.
+    Withdrawn,
     /// It wants nothing any more: it is paused, and all that was queued for it is dead.
     Gone {
         /// 410.

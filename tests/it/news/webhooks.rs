@@ -310,3 +310,25 @@ async fn news_under_secrecy_is_queued_for_nobody() {
     assert_eq!(value(&database, "SELECT string_agg(event_id::text, ' ') FROM webhook_deliveries"), "2");
     house.close().await;
 }
+
+#[actix_web::test]
+async fn what_is_sealed_before_it_is_sent_is_withdrawn_and_nobody_is_blamed() {
+    let database = Postgres::shared().database("hooks withdrawn");
+    let house = plan(&database).build().await;
+    let receiver = Receiver::start();
+    subscribe(&house, &receiver.url(), None).await;
+    // Queued as public, and under secrecy when it is read: as if the seal had come in between.
+    Postgres::shared().execute(
+        database.name(),
+        "INSERT INTO process_events (id, cnj, kind, movement_id, movement, provider, sealed, first_seen_at)
+         SELECT id, '0000001-39.2024.8.26.0100', 'changed', id::text, '{}', 'escavador', true, now()
+         FROM generate_series(1, 3) AS id;
+         INSERT INTO webhook_deliveries (subscriber, event_id, cnj)
+         SELECT subscriber.id, event.id, event.cnj FROM process_events AS event, webhook_subscribers AS subscriber",
+    );
+    let dead = "SELECT count(*)::text FROM webhook_deliveries WHERE state = 'dead' AND last_error = 'withdrawn'";
+    eventually(SOON, "all are withdrawn", async || value(&database, dead) == "3").await;
+    let blame = "SELECT failures || ' ' || coalesce(last_error, 'none') FROM webhook_subscribers";
+    assert_eq!((value(&database, blame), receiver.count()), ("0 none".to_owned(), 0));
+    house.close().await;
+}

@@ -91,6 +91,30 @@ async fn children_are_shut_down_in_reverse_order_and_bounded_even_with_a_stuck_o
 }
 
 #[actix_rt::test]
+async fn graces_do_not_add_up() {
+    let book = Arc::default();
+    let supervisor = supervisor();
+    let mut hanging = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        let mut spec = mortal(name, &book);
+        spec.shutdown_grace = ms(1_500);
+        let stuck = supervisor.child(spec);
+        stuck.ready(soon()).await.expect("it comes up");
+        let (began, hangs) = oneshot::channel();
+        tokio::select! {
+            answer = stuck.ask(Hang(ms(8_000), began), soon()) => panic!("answered {answer:?} instead of hanging"),
+            began = hangs => began.expect("it hangs"),
+        }
+        hanging.push(stuck);
+    }
+    let begin = now();
+    supervisor.shutdown_since(ms(500)).await;
+    let took = now() - begin;
+    assert!(took >= ms(1_000), "the first one had what was left of its grace: {took:?}");
+    assert!(took < ms(3_000), "four graces are four seconds and a half at the least: {took:?}");
+}
+
+#[actix_rt::test]
 async fn what_is_in_flight_is_answered_before_the_end() {
     let (supervisor, actor) = with_child(spec("child")).await;
     let ask = actor.ask(AnswerAfter(ms(100)), soon());
