@@ -165,6 +165,9 @@ fn knows(candidate: &Candidate) -> impl Ord {
     (candidate.last_sync, candidate.valid_until, candidate.total_movements, candidate.failures)
 }
 
+/// Requests of a reservation that are there for a retry: see [`Outlook::calls`].
+const RETRIES: u32 = 1;
+
 /// What is left while a batch is put together.
 struct Purse {
     places: usize,
@@ -172,18 +175,24 @@ struct Purse {
 }
 
 impl Purse {
-    /// Takes at most so many, in their order, of those that fit and are wanted; the second list is all the others.
+    /// Takes at most so many, in their order, of those that fit and are wanted; the second list is all the others. At the end of the
+    /// day's limit the request that was meant for a retry is done without.
     fn take(&mut self, due: Vec<Due>, most: usize, wanted: impl Fn(&Due) -> bool) -> (Vec<Due>, Vec<Due>) {
         let mut room = most.min(self.places);
-        due.into_iter().partition(|due| {
-            let fits = room > 0 && due.outlook.calls <= self.calls && wanted(due);
-            if fits {
+        let (mut taken, mut others) = (Vec::new(), Vec::new());
+        for mut due in due {
+            let calls = due.outlook.calls.min(self.calls);
+            if room > 0 && calls.saturating_add(RETRIES) >= due.outlook.calls && wanted(&due) {
                 room -= 1;
                 self.places -= 1;
-                self.calls -= due.outlook.calls;
+                self.calls -= calls;
+                due.outlook.calls = calls;
+                taken.push(due);
+            } else {
+                others.push(due);
             }
-            fits
-        })
+        }
+        (taken, others)
     }
 }
 

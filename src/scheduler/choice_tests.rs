@@ -74,9 +74,11 @@ fn within_a_class_by_worth_and_equals_by_number() {
 fn the_limit_is_kept_and_what_does_not_fit_is_passed_over() {
     let large = Candidate { total_movements: 3_000, reads_per_day: 50.0, ..expired(1, HOUR) };
     let candidates = vec![large, expired(2, HOUR), expired(3, HOUR), expired(4, HOUR)];
-    assert_eq!(chosen(candidates.clone(), 3, 10), [0_u64; 0]);
-    assert_eq!(chosen(candidates.clone(), 9, 10), [2, 3]);
+    assert_eq!(chosen(candidates.clone(), 2, 10), [0_u64; 0]);
+    assert_eq!(chosen(candidates.clone(), 3, 10), [2], "without a retry");
+    assert_eq!(chosen(candidates.clone(), 8, 10), [2, 3]);
     // Seven pages, a status, a cover and a retry; all have waited as long, so the first place is the first number's.
+    assert_eq!(chosen(candidates.clone(), 9, 10), [1]);
     assert_eq!(chosen(candidates.clone(), 10, 10), [1]);
     assert_eq!(chosen(candidates, 22, 10), [1, 2, 3, 4]);
 }

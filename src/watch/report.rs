@@ -159,6 +159,7 @@ pub fn total<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Total {
     }
     let summary = match (processes, worth_it) {
         (0, _) => "nenhum processo é vigiado".to_owned(),
+        (1, 0) => "para o processo vigiado um monitor não vale a pena".to_owned(),
         (_, 0) => format!("para nenhum dos {processes} processos vigiados um monitor vale a pena"),
         _ => format!(
             "para {worth_it} de {processes} processos vigiados um monitor vale a pena; economia de {} por mês",

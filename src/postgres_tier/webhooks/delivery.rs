@@ -190,7 +190,7 @@ async fn withdrawn(connection: &mut AsyncPgConnection, id: i64, attempt: i32) ->
     Ok(())
 }
 
-/// The order of the two matters not: both are of one moment.
+/// The order of the two does not matter: both are of one moment.
 async fn gone(connection: &mut AsyncPgConnection, id: i64, status: u16) -> QueryResult<()> {
     diesel::sql_query(
         "WITH answered AS (
