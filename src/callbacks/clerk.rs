@@ -11,7 +11,7 @@ use super::copies::{Amendment, Copies};
 use super::event::{self, Arrived};
 use super::intake::Intake;
 use super::list::CallbackList;
-use super::neighbours::{Requests, Watches, away};
+use super::neighbours::{Requests, Watches};
 use super::plan::{self, Next, Outcome, Task, Trouble};
 use crate::ambient::SharedClock;
 use crate::config::callbacks::CallbackSettings;
@@ -81,7 +81,7 @@ impl Clerk {
             return;
         }
         let claim = ClaimCallbacks { most: room, lease: self.settings.lease() };
-        let claimed = match self.around.postgres.ask(claim, self.soon()).await.map_err(away) {
+        let claimed = match self.around.postgres.ask(claim, self.soon()).await.map_err(PostgresError::from) {
             Ok(Ok(claimed)) => claimed,
             Ok(Err(error)) | Err(error) => {
                 tracing::debug!(error = error.as_str(), "no callback can be taken");
@@ -122,7 +122,7 @@ impl Clerk {
         }
         let settle = SettleCallback { id, attempts, settlement, outcome };
         // If it cannot be written down, it is taken again when the lease has ended, and has its effect already.
-        match self.around.postgres.ask_again(settle, self.soon()).await.map_err(away) {
+        match self.around.postgres.ask_again(settle, self.soon()).await.map_err(PostgresError::from) {
             Ok(Ok(_whoever_has_it_now)) => {}
             Ok(Err(error)) | Err(error) => {
                 tracing::debug!(
@@ -199,7 +199,7 @@ impl Clerk {
     async fn prune_some(&self) -> Result<usize, PostgresError> {
         let CallbackSettings { keep, keep_failed, prune_batch: most, .. } = self.settings;
         let prune = PruneCallbacks { keep, keep_failed, most };
-        self.around.postgres.ask(prune, self.soon()).await.map_err(away)?
+        self.around.postgres.ask(prune, self.soon()).await?
     }
 
     /// What the work on one callback may take, so that it ends before its lease.

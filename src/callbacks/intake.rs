@@ -9,7 +9,6 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use super::event::{self, Malformed};
-use super::neighbours::away;
 use super::plan;
 use crate::ambient::SharedClock;
 use crate::domain::callback::{CallbackReport, CallbackState, EventName};
@@ -108,7 +107,7 @@ impl Intake {
         };
         let deadline = Deadline::after(self.clock.monotonic(), self.patience);
         // May be carried out twice: then one delivery counts as two.
-        let stored = self.postgres.ask_again(keep, deadline).map(|answer| answer.map_err(away)?).await;
+        let stored = self.postgres.ask_again(keep, deadline).map(|answer| answer?).await;
         let kept = stored.inspect_err(|error| {
             self.metrics.count_callback(name, "not-stored");
             self.bells.missed.notify_one();
@@ -144,7 +143,7 @@ impl Intake {
     /// When PostgreSQL does not answer.
     pub async fn report(&self, state: Option<CallbackState>, most: usize) -> Result<CallbackReport, PostgresError> {
         let deadline = Deadline::after(self.clock.monotonic(), self.patience);
-        self.postgres.ask_again(ReadCallbackReport { state, most }, deadline).await.map_err(away)?
+        self.postgres.ask_again(ReadCallbackReport { state, most }, deadline).await?
     }
 
     pub(super) fn bells(&self) -> &Bells {

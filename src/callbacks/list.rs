@@ -10,7 +10,6 @@ use tokio::time::sleep;
 
 use super::clerk::Clerk;
 use super::intake::Via;
-use super::neighbours::away;
 use crate::fetcher::Fetcher;
 use crate::fetcher::callback_messages::ReadCallbacks;
 use crate::fetcher::messages::{Failure, FetchError};
@@ -90,7 +89,7 @@ impl Clerk {
     }
 
     async fn hurry(&self, within: Duration) -> Result<(), PostgresError> {
-        self.around.postgres.ask_again(HurryReading { within }, self.soon()).await.map_err(away)?
+        self.around.postgres.ask_again(HurryReading { within }, self.soon()).await?
     }
 
     /// Reads some pages, if a reading is due and nobody else reads.
@@ -101,7 +100,7 @@ impl Clerk {
             overlap: self.settings.overlap,
             look_back: self.settings.look_back,
         };
-        let reading = match self.around.postgres.ask(begin, self.soon()).await.map_err(away) {
+        let reading = match self.around.postgres.ask(begin, self.soon()).await.map_err(PostgresError::from) {
             Ok(Ok(Some(reading))) => reading,
             Ok(Ok(None)) => return,
             Ok(Err(error)) | Err(error) => {
@@ -152,6 +151,6 @@ impl Clerk {
     }
 
     async fn note(&self, epoch: i64, progress: Progress) -> Result<bool, PostgresError> {
-        self.around.postgres.ask_again(NoteReading { epoch, progress }, self.soon()).await.map_err(away)?
+        self.around.postgres.ask_again(NoteReading { epoch, progress }, self.soon()).await?
     }
 }

@@ -48,12 +48,12 @@ impl WatchList {
 
 impl Watches for WatchList {
     fn is_watched(&self, cnj: Cnj) -> BoxFuture<'_, Result<bool, PostgresError>> {
-        async move { self.postgres.ask_again(IsWatched { cnj }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(IsWatched { cnj }, self.soon()).await? }.boxed()
     }
 
     fn monitor_says(&self, cnj: Cnj, found: bool) -> BoxFuture<'_, Result<bool, PostgresError>> {
         let state = if found { MonitorState::Found } else { MonitorState::NotFound };
-        async move { self.postgres.ask_again(DoubtMonitor { cnj, state }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(DoubtMonitor { cnj, state }, self.soon()).await? }.boxed()
     }
 }
 
@@ -66,13 +66,5 @@ pub trait Requests: Send + Sync {
 impl Requests for Updates {
     fn concluded(&self, cnj: Cnj, deadline: Deadline) -> BoxFuture<'_, Result<bool, AskError>> {
         Self::concluded(self, cnj, deadline).boxed()
-    }
-}
-
-/// A durable tier that was not asked, or gave no answer.
-pub(super) fn away(error: AskError) -> PostgresError {
-    match error {
-        AskError::TimedOut => PostgresError::TimedOut,
-        AskError::Unavailable | AskError::Overloaded | AskError::Crashed => PostgresError::Away,
     }
 }

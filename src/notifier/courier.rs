@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::feed::Feed;
 use super::frame;
-use super::log::{EventLog, away};
+use super::log::EventLog;
 use super::postman::{Letter, Outcome, Postman};
 use super::schedule;
 use super::signature;
@@ -72,7 +72,7 @@ impl Courier {
         let claim = ClaimDeliveries { most, each: most_each, hold_after: schedule::HOLD_AFTER, lease };
         let claimed = match self.postgres.ask(claim, self.soon()).await {
             Ok(claimed) => claimed,
-            Err(error) => Err(away(error)),
+            Err(error) => Err(error.into()),
         };
         claimed.unwrap_or_else(|error| {
             tracing::debug!(error = error.as_str(), "no deliveries can be taken now");
@@ -127,7 +127,7 @@ impl Courier {
 
     async fn settle(&self, settle: SettleDelivery) {
         for last in 1..=SETTLE_TRIES {
-            let settled = self.postgres.ask_again(settle.clone(), self.soon()).await.map_err(away);
+            let settled = self.postgres.ask_again(settle.clone(), self.soon()).await.map_err(PostgresError::from);
             match settled.and_then(|settled| settled) {
                 Ok(()) => return,
                 Err(error) if last == SETTLE_TRIES => {

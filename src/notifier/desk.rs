@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::log::away;
 use super::signature;
 use super::target::{self, Gate, TargetError};
 use crate::ambient::{SharedClock, SharedRandom};
@@ -101,7 +100,8 @@ impl StoredWebhooks {
         let secret = signature::new_secret(&*self.random);
         let most = self.settings.most_subscribers;
         let add = AddSubscriber { id: id.clone(), url: url.to_string(), cnj, secret: secret.clone(), most };
-        let created_at = self.postgres.ask(add, self.soon()).await.map_err(away)??.ok_or(DeskError::Full)?;
+        let created_at =
+            self.postgres.ask(add, self.soon()).await.map_err(PostgresError::from)??.ok_or(DeskError::Full)?;
         Ok(NewSubscriber { id, url: url.into(), secret, created_at })
     }
 }
@@ -112,12 +112,14 @@ impl WebhookDesk for StoredWebhooks {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Subscriber>, DeskError>> {
-        async move { Ok(self.postgres.ask_again(ListSubscribers, self.soon()).await.map_err(away)??) }.boxed()
+        async move { Ok(self.postgres.ask_again(ListSubscribers, self.soon()).await.map_err(PostgresError::from)??) }
+            .boxed()
     }
 
     fn remove(&self, id: String) -> BoxFuture<'_, Result<(), DeskError>> {
         async move {
-            let was_there = self.postgres.ask(RemoveSubscriber { id }, self.soon()).await.map_err(away)??;
+            let was_there =
+                self.postgres.ask(RemoveSubscriber { id }, self.soon()).await.map_err(PostgresError::from)??;
             if was_there { Ok(()) } else { Err(DeskError::Unknown) }
         }
         .boxed()
@@ -125,12 +127,12 @@ impl WebhookDesk for StoredWebhooks {
 
     fn dead(&self, before: Option<i64>, most: usize) -> BoxFuture<'_, Result<Vec<DeadDelivery>, DeskError>> {
         let read = ReadDead { before, most };
-        async move { Ok(self.postgres.ask_again(read, self.soon()).await.map_err(away)??) }.boxed()
+        async move { Ok(self.postgres.ask_again(read, self.soon()).await.map_err(PostgresError::from)??) }.boxed()
     }
 
     fn replay(&self, id: i64) -> BoxFuture<'_, Result<(), DeskError>> {
         async move {
-            let was_dead = self.postgres.ask(ReplayDead { id }, self.soon()).await.map_err(away)??;
+            let was_dead = self.postgres.ask(ReplayDead { id }, self.soon()).await.map_err(PostgresError::from)??;
             if was_dead { Ok(()) } else { Err(DeskError::Unknown) }
         }
         .boxed()

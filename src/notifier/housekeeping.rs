@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::log::away;
 use super::schedule;
 use crate::ambient::SharedClock;
 use crate::config::notifier::NotifierSettings;
@@ -43,7 +42,7 @@ impl Housekeeper {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let counts = self.postgres.ask(CountDeliveries, self.soon()).await.map_err(away);
+            let counts = self.postgres.ask(CountDeliveries, self.soon()).await.map_err(PostgresError::from);
             if let Ok(counts) = counts.and_then(|counts| counts) {
                 let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
                 self.metrics.webhook_pending.set(gauge(counts.pending));
@@ -67,18 +66,20 @@ impl Housekeeper {
     async fn round(&self) -> Result<(usize, usize), PostgresError> {
         let hold_after = schedule::HOLD_AFTER;
         let bury = BuryDeliveries { waited: schedule::span(), hold_after, most: PIECE };
-        let buried = self
-            .piecemeal(async || self.postgres.ask(bury.clone(), self.soon()).await.map_err(away).and_then(|done| done));
+        let buried = self.piecemeal(async || {
+            self.postgres.ask(bury.clone(), self.soon()).await.map_err(PostgresError::from).and_then(|done| done)
+        });
         let buried = buried.await?;
         let prune = PruneDeliveries { older_than: self.settings.keep, most: PIECE };
         let pruned = self.piecemeal(async || {
-            self.postgres.ask(prune.clone(), self.soon()).await.map_err(away).and_then(|done| done)
+            self.postgres.ask(prune.clone(), self.soon()).await.map_err(PostgresError::from).and_then(|done| done)
         });
         let pruned = pruned.await?;
         // What was queued of them goes with them, by the foreign key.
         let forget = PruneEvents { keep: self.settings.keep, most: PIECE };
-        let forgotten =
-            self.piecemeal(async || self.postgres.ask(forget, self.soon()).await.map_err(away).and_then(|done| done));
+        let forgotten = self.piecemeal(async || {
+            self.postgres.ask(forget, self.soon()).await.map_err(PostgresError::from).and_then(|done| done)
+        });
         Ok((buried, pruned.saturating_add(forgotten.await?)))
     }
 

@@ -12,7 +12,7 @@ use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::events::messages::{ReadEvents, ReadNewestEvent};
 use crate::postgres_tier::messages::PostgresError;
 use crate::resilience::Deadline;
-use crate::supervision::{ActorRef, AskError};
+use crate::supervision::ActorRef;
 
 /// Where events are kept for every node. Their numbers rise in the order in which they become visible.
 pub trait EventLog: Send + Sync {
@@ -46,18 +46,10 @@ impl StoredEvents {
 impl EventLog for StoredEvents {
     fn read(&self, after: u64, cnj: Option<Cnj>, most: usize) -> BoxFuture<'_, Result<Vec<Event>, PostgresError>> {
         let read = ReadEvents { after, cnj, most };
-        async move { self.postgres.ask_again(read, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(read, self.soon()).await? }.boxed()
     }
 
     fn newest(&self) -> BoxFuture<'_, Result<u64, PostgresError>> {
-        async move { self.postgres.ask_again(ReadNewestEvent, self.soon()).await.map_err(away)? }.boxed()
-    }
-}
-
-/// An actor that does not answer is a database that does not.
-pub(super) fn away(error: AskError) -> PostgresError {
-    match error {
-        AskError::TimedOut => PostgresError::TimedOut,
-        AskError::Unavailable | AskError::Overloaded | AskError::Crashed => PostgresError::Away,
+        async move { self.postgres.ask_again(ReadNewestEvent, self.soon()).await? }.boxed()
     }
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::domain::cnj::Cnj;
 use crate::domain::entry::Entry;
 use crate::domain::version::Version;
+use crate::supervision::AskError;
 
 /// Reads what is stored of one process: one round trip.
 #[derive(Debug, Clone, Message)]
@@ -91,6 +92,16 @@ pub enum PostgresError {
     /// PostgreSQL refused the statement; the log says why.
     #[error("postgresql refused the statement")]
     Refused,
+}
+
+/// A tier that was not asked, or gave no answer.
+impl From<AskError> for PostgresError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::TimedOut => Self::TimedOut,
+            AskError::Unavailable | AskError::Overloaded | AskError::Crashed => Self::Away,
+        }
+    }
 }
 
 impl PostgresError {

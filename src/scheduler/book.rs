@@ -13,7 +13,7 @@ use crate::postgres_tier::sync::messages::{
     ReadStanding, RequestRun, Requested, Resign, Run, Standing,
 };
 use crate::resilience::Deadline;
-use crate::supervision::{ActorRef, AskError};
+use crate::supervision::ActorRef;
 
 /// An answer, or why there is none.
 pub type Told<'a, T> = BoxFuture<'a, Result<T, PostgresError>>;
@@ -85,7 +85,7 @@ impl Shelf {
 macro_rules! pass_on {
     ($($method:ident($message:ty) -> $answer:ty;)+) => {
         $(fn $method(&self, message: $message) -> Told<'_, $answer> {
-            async move { self.postgres.ask(message, self.soon()).await.map_err(away)? }.boxed()
+            async move { self.postgres.ask(message, self.soon()).await? }.boxed()
         })+
     };
 }
@@ -107,13 +107,6 @@ impl Book for Shelf {
     }
 
     fn request_run(&self) -> Told<'_, Requested> {
-        async move { self.postgres.ask(RequestRun, self.soon()).await.map_err(away)? }.boxed()
-    }
-}
-
-fn away(error: AskError) -> PostgresError {
-    match error {
-        AskError::TimedOut => PostgresError::TimedOut,
-        AskError::Unavailable | AskError::Overloaded | AskError::Crashed => PostgresError::Away,
+        async move { self.postgres.ask(RequestRun, self.soon()).await? }.boxed()
     }
 }

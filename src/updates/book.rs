@@ -15,7 +15,7 @@ use crate::postgres_tier::PostgresTier;
 use crate::postgres_tier::messages::PostgresError;
 use crate::postgres_tier::updates::messages::{ClaimDue, ReadUpdate, SaveUpdate, Saved};
 use crate::resilience::Deadline;
-use crate::supervision::{ActorRef, AskError};
+use crate::supervision::ActorRef;
 
 /// Where records are kept for every node.
 pub trait Book: Send + Sync {
@@ -52,22 +52,15 @@ impl Shelf {
 impl Book for Shelf {
     fn save(&self, record: UpdateRecord, check_in: Option<Duration>) -> BoxFuture<'_, Result<Saved, PostgresError>> {
         let save = SaveUpdate { record: Box::new(record), check_in };
-        async move { self.postgres.ask(save, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask(save, self.soon()).await? }.boxed()
     }
 
     fn read(&self, cnj: Cnj) -> BoxFuture<'_, Result<Option<UpdateRecord>, PostgresError>> {
-        async move { self.postgres.ask_again(ReadUpdate { cnj }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(ReadUpdate { cnj }, self.soon()).await? }.boxed()
     }
 
     fn claim(&self, most: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<UpdateRecord>, PostgresError>> {
-        async move { self.postgres.ask(ClaimDue { most, lease }, self.soon()).await.map_err(away)? }.boxed()
-    }
-}
-
-fn away(error: AskError) -> PostgresError {
-    match error {
-        AskError::TimedOut => PostgresError::TimedOut,
-        AskError::Unavailable | AskError::Overloaded | AskError::Crashed => PostgresError::Away,
+        async move { self.postgres.ask(ClaimDue { most, lease }, self.soon()).await? }.boxed()
     }
 }
 

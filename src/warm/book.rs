@@ -13,7 +13,7 @@ use crate::postgres_tier::warm::messages::{
     AcceptList, CancelList, ClaimItems, NoteItem, PruneLists, ReadList, ReadLists,
 };
 use crate::resilience::Deadline;
-use crate::supervision::{ActorRef, AskError};
+use crate::supervision::ActorRef;
 
 /// Where lists are kept for every node. What each promises is said at its message.
 pub trait Book: Send + Sync {
@@ -61,38 +61,31 @@ impl Shelf {
 
 impl Book for Shelf {
     fn accept(&self, list: AcceptList) -> BoxFuture<'_, Result<Option<WarmList>, PostgresError>> {
-        async move { self.postgres.ask_again(list, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(list, self.soon()).await? }.boxed()
     }
 
     fn read(&self, id: String, most_failed: usize) -> BoxFuture<'_, Result<Option<WarmDetail>, PostgresError>> {
         let read = ReadList { id, most_failed };
-        async move { self.postgres.ask_again(read, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(read, self.soon()).await? }.boxed()
     }
 
     fn latest(&self, most: usize) -> BoxFuture<'_, Result<Vec<WarmList>, PostgresError>> {
-        async move { self.postgres.ask_again(ReadLists { most }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(ReadLists { most }, self.soon()).await? }.boxed()
     }
 
     fn cancel(&self, id: String) -> BoxFuture<'_, Result<Option<WarmList>, PostgresError>> {
-        async move { self.postgres.ask_again(CancelList { id }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(CancelList { id }, self.soon()).await? }.boxed()
     }
 
     fn claim(&self, most: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<TakenItem>, PostgresError>> {
-        async move { self.postgres.ask(ClaimItems { most, lease }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask(ClaimItems { most, lease }, self.soon()).await? }.boxed()
     }
 
     fn note(&self, item: TakenItem, note: ItemNote) -> BoxFuture<'_, Result<Option<WarmList>, PostgresError>> {
-        async move { self.postgres.ask_again(NoteItem { item, note }, self.soon()).await.map_err(away)? }.boxed()
+        async move { self.postgres.ask_again(NoteItem { item, note }, self.soon()).await? }.boxed()
     }
 
     fn prune(&self, keep: Duration, most: usize) -> BoxFuture<'_, Result<usize, PostgresError>> {
-        async move { self.postgres.ask(PruneLists { keep, most }, self.soon()).await.map_err(away)? }.boxed()
-    }
-}
-
-fn away(error: AskError) -> PostgresError {
-    match error {
-        AskError::TimedOut => PostgresError::TimedOut,
-        AskError::Unavailable | AskError::Overloaded | AskError::Crashed => PostgresError::Away,
+        async move { self.postgres.ask(PruneLists { keep, most }, self.soon()).await? }.boxed()
     }
 }

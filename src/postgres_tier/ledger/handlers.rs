@@ -1,9 +1,5 @@
 //! Messages to work, each in a task of its own, so that a slow report delays no reservation.
 
-use std::rc::Rc;
-
-use actix::{Handler, ResponseFuture};
-
 use super::messages::{
     AccountBooks, AddAvoided, Attest, BeginRound, CloseAccount, NodeReport, ReadAccount, ReadBudget, ReadLedger,
     ReadNodes, ReadPrices, ReadRound, Release, ReleaseNode, Reserve, Reserved, StoreCalls,
@@ -12,25 +8,6 @@ use super::{queries, rounds};
 use crate::domain::snapshot::Provider;
 use crate::ledger::call::Endpoint;
 use crate::ledger::report::{BudgetReport, LedgerReport};
-use crate::postgres_tier::actor::PostgresTier;
-use crate::postgres_tier::messages::PostgresError;
-
-/// One message, its answer, the setting that bounds it, and the query that does it.
-macro_rules! answer {
-    ($message:ty => $answer:ty, $within:ident, $query:path) => {
-        impl Handler<$message> for PostgresTier {
-            type Result = ResponseFuture<Result<$answer, PostgresError>>;
-
-            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                let tier = Rc::clone(&self.tier);
-                Box::pin(async move {
-                    let within = tier.settings().$within;
-                    tier.operate(within, async |connection| $query(connection, &message).await).await
-                })
-            }
-        }
-    };
-}
 
 answer!(StoreCalls => (), store_timeout, queries::store_calls);
 // Nodes wait for each other here, which says nothing about the server: longer than a read.

@@ -1,8 +1,5 @@
-//! Messages to work, each in a task of its own.
+//! Messages to work.
 
-use std::rc::Rc;
-
-use actix::{Handler, ResponseFuture};
 use chrono::{DateTime, Utc};
 
 use super::messages::{
@@ -10,33 +7,14 @@ use super::messages::{
     ListSubscribers, PruneDeliveries, ReadDead, RemoveSubscriber, ReplayDead, SettleDelivery, Subscriber,
 };
 use super::{admin, delivery};
-use crate::postgres_tier::PostgresTier;
-use crate::postgres_tier::messages::PostgresError;
 
-/// A message that is one piece of work on a connection, within the time of a store.
-macro_rules! handle {
-    ($message:ident => $answer:ty, $work:path) => {
-        impl Handler<$message> for PostgresTier {
-            type Result = ResponseFuture<Result<$answer, PostgresError>>;
-
-            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                let tier = Rc::clone(&self.tier);
-                Box::pin(async move {
-                    let within = tier.settings().store_timeout;
-                    tier.operate(within, async |connection| $work(connection, &message).await).await
-                })
-            }
-        }
-    };
-}
-
-handle!(AddSubscriber => Option<DateTime<Utc>>, admin::add);
-handle!(ListSubscribers => Vec<Subscriber>, admin::list);
-handle!(RemoveSubscriber => bool, admin::remove);
-handle!(ReadDead => Vec<DeadDelivery>, admin::dead);
-handle!(ReplayDead => bool, admin::replay);
-handle!(ClaimDeliveries => Vec<Claimed>, delivery::claim);
-handle!(SettleDelivery => (), delivery::settle);
-handle!(BuryDeliveries => usize, delivery::bury);
-handle!(PruneDeliveries => usize, delivery::prune);
-handle!(CountDeliveries => DeliveryCounts, delivery::count);
+answer!(AddSubscriber => Option<DateTime<Utc>>, store_timeout, admin::add);
+answer!(ListSubscribers => Vec<Subscriber>, store_timeout, admin::list);
+answer!(RemoveSubscriber => bool, store_timeout, admin::remove);
+answer!(ReadDead => Vec<DeadDelivery>, store_timeout, admin::dead);
+answer!(ReplayDead => bool, store_timeout, admin::replay);
+answer!(ClaimDeliveries => Vec<Claimed>, store_timeout, delivery::claim);
+answer!(SettleDelivery => (), store_timeout, delivery::settle);
+answer!(BuryDeliveries => usize, store_timeout, delivery::bury);
+answer!(PruneDeliveries => usize, store_timeout, delivery::prune);
+answer!(CountDeliveries => DeliveryCounts, store_timeout, delivery::count);
