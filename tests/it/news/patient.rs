@@ -62,7 +62,8 @@ async fn listen(url: &str, last: &mut String, heard: &Mutex<Vec<u64>>, opened: &
         return;
     }
     opened.fetch_add(1, Ordering::SeqCst);
-    let mut text = String::new();
+    // Bytes: a chunk may end in the middle of a letter.
+    let mut bytes = Vec::new();
     while !over.load(Ordering::SeqCst) {
         // What came of a block that is not whole is dropped with the stream.
         let chunk = match tokio::time::timeout(LOOK, response.chunk()).await {
@@ -70,8 +71,10 @@ async fn listen(url: &str, last: &mut String, heard: &Mutex<Vec<u64>>, opened: &
             Ok(Ok(None) | Err(_)) => return,
             Err(_silence) => continue,
         };
-        text.push_str(std::str::from_utf8(&chunk).expect("text"));
-        while let Some((block, rest)) = text.split_once("\n\n") {
+        bytes.extend_from_slice(&chunk);
+        while let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") {
+            let block: Vec<u8> = bytes.drain(..end + 2).collect();
+            let block = std::str::from_utf8(&block).expect("text");
             let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             // Also a block without data moves the position.
             if let Some(id) = field("id") {
@@ -82,7 +85,6 @@ async fn listen(url: &str, last: &mut String, heard: &Mutex<Vec<u64>>, opened: &
                 Some(_) => heard.lock().expect("no panic").push(last.parse().expect("a number")),
                 None => {}
             }
-            text = rest.to_owned();
         }
     }
 }
