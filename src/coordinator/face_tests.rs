@@ -1,13 +1,12 @@
-use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::early::{Early, EarlyRefresh, WishList};
+use super::early::{Early, EarlyRefresh};
 use super::near::NearCopies;
 use super::*;
-use crate::ambient::{Clock, Random, SharedRandom, SystemClock, SystemRandom};
+use crate::ambient::{Clock, Random, SharedRandom, SystemClock};
 use crate::domain::entry::Entry;
 use crate::domain::sample::process;
 
@@ -71,24 +70,4 @@ async fn readers_have_a_copy_that_is_about_to_expire_renewed_and_the_service_doe
             wishes.iter().all(|(of, until)| *of == cnj && (fresh_until - *until).abs() < TimeDelta::milliseconds(1))
         );
     }
-}
-
-/// What counting and the early look add to a near hit, measured in turns so that the machine's moods fall on both alike.
-#[test]
-#[ignore = "a measurement, of use with optimisation only"]
-fn what_a_near_hit_costs_more() {
-    const HITS: u32 = 200_000;
-    let (face, cnj, _) = face(SystemRandom::shared(), Arc::new(WishList::default()), TimeDelta::hours(1));
-    let (demand, clock) = (Demand::default(), SystemClock);
-    let timed = |hit: &dyn Fn() -> bool| {
-        let began = clock.monotonic();
-        assert!((0..HITS).all(|_| hit()));
-        clock.monotonic().saturating_duration_since(began).as_secs_f64() * 1e9 / f64::from(HITS)
-    };
-    let bare = || face.shared.near.answer(&cnj, &demand, clock.monotonic(), clock.now()).is_some();
-    let whole = || face.near(&cnj, &demand).is_some();
-    let mut pairs: Vec<(f64, f64)> = (0..15).map(|_| (timed(&bare), timed(&whole))).collect();
-    pairs.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
-    let (bare, whole) = pairs[pairs.len() / 2];
-    writeln!(std::io::stderr(), "near hit {bare:.0} ns, with counting {whole:.0} ns: {:.2}", whole / bare).unwrap();
 }
